@@ -1,0 +1,3 @@
+//! Decides: scope, match, map, diff, references, safety, cycles, quarantine, retries.
+pub mod target;
+pub mod value;

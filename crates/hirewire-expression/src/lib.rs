@@ -1,0 +1,1 @@
+//! The mapping expression language: parse, check, evaluate, explain.

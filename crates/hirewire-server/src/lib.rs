@@ -1,0 +1,1 @@
+//! HTTP: the Graph-compatible API, token endpoint and emulator.

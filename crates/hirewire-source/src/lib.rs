@@ -1,0 +1,1 @@
+//! Reads rows and records from files and notices what changed.

@@ -1,0 +1,1 @@
+//! Remembers: inbox, links, cycles, log, schemas, runs, secrets; SQLite by default.

@@ -1,0 +1,1 @@
+//! Writes accounts: Active Directory and LDAP, the embedded directory.

@@ -1,0 +1,1 @@
+//! Runs Logic Apps workflow definitions: triggers, actions, expression functions, run history.

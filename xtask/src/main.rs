@@ -1,0 +1,2 @@
+//! House tools: tests, vectors, benchmarks.
+fn main() {}
