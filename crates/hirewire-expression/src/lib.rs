@@ -1,1 +1,27 @@
 //! The mapping expression language: parse, check, evaluate, explain.
+mod check;
+mod datetime;
+mod environment;
+mod error;
+mod evaluate;
+mod expression;
+pub mod function;
+mod nearest;
+mod node;
+mod number;
+mod parse;
+pub mod pattern;
+mod trace;
+mod tree;
+mod value;
+pub use check::{AttributeKind, Context, Finding, Severity, SourceAttribute, TargetUse};
+pub use datetime::{Civil, DateTime};
+pub use environment::{Environment, NothingTaken, Random, SeededRandom, Source, UniqueValues};
+pub use error::{EvalError, ParseError, line_column};
+pub use expression::Expression;
+pub use function::functions;
+pub use number::{NotANumber, Number};
+pub use parse::{MAXIMUM_DEPTH, MAXIMUM_LENGTH, ParseOptions};
+pub use trace::{Trace, TraceNode, TraceResult};
+pub use tree::{SourceKind, SourceParameter, SourceTree};
+pub use value::{Outcome, REDACTED, Role, Value};

@@ -1,0 +1,143 @@
+//! Functions on several values, on roles and on the directory.
+
+use super::{
+    Certainty::{Documented, Sibling},
+    Expected::{Error, List, Text},
+    Function, FunctionInfo,
+    ParameterKind::{Attribute, Integer, String},
+    example, required,
+};
+
+pub(super) const FUNCTIONS: &[FunctionInfo] = &[
+    FunctionInfo {
+        name: "AppRoleAssignments",
+        signature: "AppRoleAssignments([appRoleAssignments]) → list",
+        parameters: &[required("source", Attribute)],
+        meaning: "The user's app roles as a list of texts.",
+        examples: &[example(
+            "AppRoleAssignments([appRoleAssignments])",
+            &[("appRoleAssignments", &["Admin", "User"])],
+            List(&["Admin", "User"]),
+        )],
+        certainty: Sibling,
+        source: "Graph function list",
+        function: Function::AppRoleAssignments,
+    },
+    FunctionInfo {
+        name: "AppRoleAssignmentsComplex",
+        signature: "AppRoleAssignmentsComplex([appRoleAssignments]) → list of roles",
+        parameters: &[required("source", Attribute)],
+        meaning: "The user's app roles as complex SCIM roles, none of them primary. A PATCH adds them.",
+        examples: &[example(
+            "AppRoleAssignmentsComplex([appRoleAssignments])",
+            &[("appRoleAssignments", &["Admin", "User"])],
+            List(&["Admin", "User"]),
+        )],
+        certainty: Documented,
+        source: "FREF, CUST",
+        function: Function::AppRoleAssignmentsComplex,
+    },
+    FunctionInfo {
+        name: "AssertiveAppRoleAssignmentsComplex",
+        signature: "AssertiveAppRoleAssignmentsComplex([appRoleAssignments]) → list of roles",
+        parameters: &[required("source", Attribute)],
+        meaning: "The same as `AppRoleAssignmentsComplex`; a PATCH replaces the target's roles.",
+        examples: &[example(
+            "AssertiveAppRoleAssignmentsComplex([appRoleAssignments])",
+            &[("appRoleAssignments", &["User"])],
+            List(&["User"]),
+        )],
+        certainty: Documented,
+        source: "CUST",
+        function: Function::AssertiveAppRoleAssignmentsComplex,
+    },
+    FunctionInfo {
+        name: "Count",
+        signature: "Count(attribute) → Integer",
+        parameters: &[required("attribute", Attribute)],
+        meaning: "The number of values.",
+        examples: &[
+            example("Count([p])", &[("p", &["a", "b"])], Text("2")),
+            example("Count([p])", &[], Text("0")),
+        ],
+        certainty: Documented,
+        source: "FREF",
+        function: Function::Count,
+    },
+    FunctionInfo {
+        name: "DefaultDomain",
+        signature: "DefaultDomain() → String",
+        parameters: &[],
+        meaning: "The default domain of the target; fails when there is none.",
+        examples: &[example(
+            r#"Join("@", [mailNickname], DefaultDomain())"#,
+            &[("mailNickname", &["kim"])],
+            Text("kim@contoso.com"),
+        )],
+        certainty: Documented,
+        source: "FREF",
+        function: Function::DefaultDomain,
+    },
+    FunctionInfo {
+        name: "Item",
+        signature: "Item(attribute, index: Integer) → value",
+        parameters: &[required("attribute", Attribute), required("index", Integer)],
+        meaning: "The value at a position, counted from 1.",
+        examples: &[
+            example(
+                "Item([proxyAddresses], 1)",
+                &[("proxyAddresses", &["SMTP:a@x.com", "smtp:b@x.com"])],
+                Text("SMTP:a@x.com"),
+            ),
+            example(
+                "Item([proxyAddresses], 3)",
+                &[("proxyAddresses", &["SMTP:a@x.com", "smtp:b@x.com"])],
+                Error,
+            ),
+        ],
+        certainty: Documented,
+        source: "FREF",
+        function: Function::Item,
+    },
+    FunctionInfo {
+        name: "RemoveDuplicates",
+        signature: "RemoveDuplicates(attribute) → list",
+        parameters: &[required("attribute", Attribute)],
+        meaning: "The values without repetitions, in the order of their first occurrence.",
+        examples: &[example("RemoveDuplicates([p])", &[("p", &["b", "a", "b"])], List(&["b", "a"]))],
+        certainty: Documented,
+        source: "FREF",
+        function: Function::RemoveDuplicates,
+    },
+    FunctionInfo {
+        name: "SingleAppRoleAssignment",
+        signature: "SingleAppRoleAssignment([appRoleAssignments]) → String",
+        parameters: &[required("source", Attribute)],
+        meaning: "The one app role of the user; fails when there are several.",
+        examples: &[
+            example(
+                "SingleAppRoleAssignment([appRoleAssignments])",
+                &[("appRoleAssignments", &["Admin"])],
+                Text("Admin"),
+            ),
+            example(
+                "SingleAppRoleAssignment([appRoleAssignments])",
+                &[("appRoleAssignments", &["Admin", "User"])],
+                Error,
+            ),
+        ],
+        certainty: Documented,
+        source: "FREF",
+        function: Function::SingleAppRoleAssignment,
+    },
+    FunctionInfo {
+        name: "Split",
+        signature: "Split(source: String, delimiter: String) → list",
+        parameters: &[required("source", String), required("delimiter", String)],
+        meaning: "The parts between the delimiters, without the blanks around them.",
+        examples: &[example(r#"Split([a], ",")"#, &[("a", &["One, Two"])], List(&["One", "Two"]))],
+        certainty: Documented,
+        source: "FREF",
+        function: Function::Split,
+    },
+];

@@ -1,0 +1,149 @@
+//! The compact tree that is evaluated.
+
+use std::ops::Range;
+
+use crate::function::{Function, FunctionInfo};
+use crate::number::Number;
+
+/// A part of an expression with its place in the text.
+#[derive(Debug, Clone)]
+pub(crate) struct Node {
+    pub(crate) kind: Kind,
+    pub(crate) span: Range<usize>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Kind {
+    /// Index into the expression's attribute names.
+    Attribute(usize),
+    Text(Box<str>),
+    Number(Number),
+    Boolean(bool),
+    Null,
+    Word(Word),
+    Flow(Flow),
+    Compare(Box<Comparison>),
+    Concat(Box<[Node]>),
+    Call(Box<Call>),
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Comparison {
+    pub(crate) operator: Operator,
+    pub(crate) left: Node,
+    pub(crate) right: Node,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Operator {
+    Equal,
+    NotEqual,
+    Greater,
+    GreaterOrEqual,
+    Less,
+    LessOrEqual,
+}
+
+impl Operator {
+    pub(crate) fn text(self) -> &'static str {
+        match self {
+            Self::Equal => "=",
+            Self::NotEqual => "<>",
+            Self::Greater => ">",
+            Self::GreaterOrEqual => ">=",
+            Self::Less => "<",
+            Self::LessOrEqual => "<=",
+        }
+    }
+
+    pub(crate) fn holds(self, order: std::cmp::Ordering) -> bool {
+        match self {
+            Self::Equal => order.is_eq(),
+            Self::NotEqual => order.is_ne(),
+            Self::Greater => order.is_gt(),
+            Self::GreaterOrEqual => order.is_ge(),
+            Self::Less => order.is_lt(),
+            Self::LessOrEqual => order.is_le(),
+        }
+    }
+}
+
+/// Bare flow keywords (`spec/expressions.md §5`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flow {
+    IgnoreAttribute,
+    IgnoreObject,
+}
+
+impl Flow {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::IgnoreAttribute => "IgnoreAttributeFlow",
+            Self::IgnoreObject => "IgnoreObjectFlow",
+        }
+    }
+}
+
+/// Enumeration constants (`§1.6`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Word(pub(crate) &'static str);
+
+impl Word {
+    pub(crate) const NAMES: [&'static str; 5] =
+        ["vbTextCompare", "vbBinaryCompare", "Unicode", "ASCII", "UTF8"];
+
+    pub(crate) fn find(text: &str) -> Option<Self> {
+        Self::NAMES.into_iter().find(|name| *name == text).map(Self)
+    }
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Call {
+    pub(crate) info: &'static FunctionInfo,
+    pub(crate) arguments: Box<[Option<Node>]>,
+}
+
+impl Call {
+    pub(crate) fn new(info: &'static FunctionInfo, arguments: Box<[Option<Node>]>) -> Self {
+        Self { info, arguments }
+    }
+
+    pub(crate) fn function(&self) -> Function {
+        self.info.function
+    }
+
+    /// The argument at a position; `None` when omitted or left off.
+    pub(crate) fn argument(&self, position: usize) -> Option<&Node> {
+        self.arguments.get(position)?.as_ref()
+    }
+}
+
+impl Node {
+    /// The text of a text constant (or number constant, as it would be printed in a schema).
+    pub(crate) fn constant_text(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Calls `visit` for this node and all below it, parents first.
+    pub(crate) fn walk<'n>(&'n self, visit: &mut impl FnMut(&'n Node)) {
+        visit(self);
+        match &self.kind {
+            Kind::Compare(comparison) => {
+                comparison.left.walk(visit);
+                comparison.right.walk(visit);
+            }
+            Kind::Concat(parts) => parts.iter().for_each(|part| part.walk(visit)),
+            Kind::Call(call) => call.arguments.iter().flatten().for_each(|argument| argument.walk(visit)),
+            Kind::Attribute(_)
+            | Kind::Text(_)
+            | Kind::Number(_)
+            | Kind::Boolean(_)
+            | Kind::Null
+            | Kind::Word(_)
+            | Kind::Flow(_) => {}
+        }
+    }
+}
