@@ -1,1 +1,4 @@
 //! Writes accounts: Active Directory and LDAP, the embedded directory.
+pub mod delivery;
+pub mod ldap;
+pub mod password;
