@@ -1,0 +1,173 @@
+//! Reads a request body within bounds of size and time, unpacking gzip where the rules allow it.
+use std::io::Read as _;
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::{Bytes, BytesMut};
+use flate2::read::MultiGzDecoder;
+use futures_util::StreamExt as _;
+use http::HeaderMap;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+
+use crate::error::ApiError;
+use crate::settings::Bounds;
+
+/// A body that has been read already (a part of `$batch`) or is still on the wire.
+#[derive(Debug)]
+pub enum Incoming {
+    /// Complete.
+    Ready(Bytes),
+    /// To be read; dropping it without reading ends the connection's reuse.
+    Wire(Body),
+}
+
+impl Incoming {
+    /// Reads all of it. 413 when it is larger than the bounds allow, 408 when it takes too long, 415 for an unknown encoding.
+    pub async fn read(self, headers: &HeaderMap, bounds: &Bounds, gzip: bool) -> Result<Bytes, ApiError> {
+        let packed = match self {
+            Self::Ready(bytes) => return Ok(bytes),
+            Self::Wire(body) => {
+                if declared_length(headers).is_some_and(|length| length > bounds.body as u64) {
+                    return Err(ApiError::too_large(bounds.body));
+                }
+                let reading = collect(body, headers, bounds.body);
+                tokio::time::timeout(bounds.body_time, reading).await.map_err(|_| too_slow())??
+            }
+        };
+        match encoding(headers) {
+            Encoding::Identity => Ok(packed),
+            Encoding::Gzip if gzip => unpack(&packed, bounds.unpacked_body),
+            _ => Err(ApiError::unsupported_encoding()),
+        }
+    }
+
+    /// Reads what is left of a body nobody wanted, so that the client sees the answer instead of a reset; gives up soon.
+    pub async fn discard(self, headers: &HeaderMap, bounds: &Bounds) {
+        let Self::Wire(body) = self else { return };
+        if declared_length(headers).is_some_and(|length| length > bounds.body as u64) {
+            return;
+        }
+        let mut left = bounds.body;
+        let mut chunks = body.into_data_stream();
+        let draining = async {
+            while let Some(Ok(chunk)) = chunks.next().await {
+                left = left.saturating_sub(chunk.len());
+                if left == 0 {
+                    return;
+                }
+            }
+        };
+        let patience = Duration::from_secs(2).min(bounds.body_time);
+        // What did not arrive in time is the client's loss.
+        let _ = tokio::time::timeout(patience, draining).await;
+    }
+}
+
+enum Encoding {
+    Identity,
+    Gzip,
+    Other,
+}
+
+fn encoding(headers: &HeaderMap) -> Encoding {
+    match headers.get(CONTENT_ENCODING).map(|value| value.as_bytes().to_ascii_lowercase()) {
+        None => Encoding::Identity,
+        Some(name) if name.is_empty() || name == b"identity" => Encoding::Identity,
+        Some(name) if name == b"gzip" || name == b"x-gzip" => Encoding::Gzip,
+        Some(_) => Encoding::Other,
+    }
+}
+
+fn declared_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+async fn collect(body: Body, headers: &HeaderMap, limit: usize) -> Result<Bytes, ApiError> {
+    let mut chunks = body.into_data_stream();
+    let Some(first) = chunks.next().await else { return Ok(Bytes::new()) };
+    let first = first.map_err(broken)?;
+    let expected = declared_length(headers).and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
+    // The usual small request arrives in one piece and is not copied at all.
+    if first.len() == expected {
+        return Ok(first);
+    }
+    let mut all = BytesMut::with_capacity(expected.min(limit).max(first.len()));
+    all.extend_from_slice(&first);
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(broken)?;
+        if all.len() + chunk.len() > limit {
+            return Err(ApiError::too_large(limit));
+        }
+        all.extend_from_slice(&chunk);
+    }
+    if all.len() > limit {
+        return Err(ApiError::too_large(limit));
+    }
+    Ok(all.freeze())
+}
+
+fn broken(error: axum::Error) -> ApiError {
+    ApiError::bad_request("The request body ended early.").with_internal(error)
+}
+
+fn too_slow() -> ApiError {
+    ApiError::new(http::StatusCode::REQUEST_TIMEOUT, "RequestTimeout", "The request body did not arrive in time.")
+}
+
+fn unpack(packed: &[u8], limit: usize) -> Result<Bytes, ApiError> {
+    let mut unpacked = Vec::new();
+    let mut reader = MultiGzDecoder::new(packed).take(limit as u64 + 1);
+    reader
+        .read_to_end(&mut unpacked)
+        .map_err(|_| ApiError::bad_request("The request body is not valid gzip."))?;
+    if unpacked.len() > limit {
+        return Err(ApiError::too_large(limit));
+    }
+    Ok(unpacked.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+    use http::StatusCode;
+    use std::io::Write as _;
+
+    fn headers(encoding: &'static str) -> HeaderMap {
+        HeaderMap::from_iter([(CONTENT_ENCODING, http::HeaderValue::from_static(encoding))])
+    }
+
+    #[tokio::test]
+    async fn a_gzip_bomb_is_stopped_at_the_bound() {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(&vec![b' '; 1 << 20]).expect("write");
+        let packed = encoder.finish().expect("finish");
+        let bounds = Bounds {
+            unpacked_body: 1 << 16,
+            ..Bounds::default()
+        };
+        let read = |gzip| Incoming::Wire(Body::from(packed.clone())).read_owned(headers("gzip"), bounds.clone(), gzip);
+        assert_eq!(read(true).await.expect_err("too large").status, StatusCode::PAYLOAD_TOO_LARGE);
+        assert_eq!(read(false).await.expect_err("not allowed").status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+        let roomy = Incoming::Wire(Body::from(packed.clone())).read_owned(headers("gzip"), Bounds::default(), true).await;
+        assert_eq!(roomy.expect("unpacked").len(), 1 << 20);
+    }
+
+    #[tokio::test]
+    async fn a_body_that_never_ends_is_given_up() {
+        let endless = Body::from_stream(futures_util::stream::pending::<Result<Bytes, std::io::Error>>());
+        let bounds = Bounds {
+            body_time: Duration::from_millis(10),
+            ..Bounds::default()
+        };
+        let error = Incoming::Wire(endless).read_owned(HeaderMap::new(), bounds, false).await.expect_err("too slow");
+        assert_eq!(error.status, StatusCode::REQUEST_TIMEOUT);
+    }
+
+    impl Incoming {
+        async fn read_owned(self, headers: HeaderMap, bounds: Bounds, gzip: bool) -> Result<Bytes, ApiError> {
+            self.read(&headers, &bounds, gzip).await
+        }
+    }
+}
