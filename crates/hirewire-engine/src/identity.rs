@@ -1,0 +1,97 @@
+//! A number that comes back: the same person, or somebody else?
+use serde_json::Value;
+use unicode_normalization::UnicodeNormalization;
+
+/// What to do with a record whose number was seen before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing speaks against it: go on.
+    Same,
+    /// Given name, family name and e-mail address all differ: hold for review, so that nobody inherits a stranger's
+    /// account.
+    Review,
+}
+
+/// Compares the last accepted record of a number with the new one.
+///
+/// Held only when given name, family name and e-mail address are present in both and all three differ after
+/// normalisation (NFC, outer and repeated spaces, case). Somebody who marries keeps the given name and is not held.
+pub fn same_person(old: &Value, new: &Value) -> Verdict {
+    let differs = |read: fn(&Value) -> Option<String>| match (read(old), read(new)) {
+        (Some(before), Some(after)) => before != after,
+        _ => false,
+    };
+    let stranger = differs(given_name) && differs(family_name) && differs(email);
+    if stranger { Verdict::Review } else { Verdict::Same }
+}
+
+fn given_name(record: &Value) -> Option<String> {
+    normal(member(member(record, "name")?, "givenName")?)
+}
+
+fn family_name(record: &Value) -> Option<String> {
+    normal(member(member(record, "name")?, "familyName")?)
+}
+
+/// The work address, else the first one, else the user name.
+fn email(record: &Value) -> Option<String> {
+    let mails = member(record, "emails").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let is_work = |mail: &&Value| {
+        member(mail, "type").and_then(Value::as_str).is_some_and(|kind| kind.eq_ignore_ascii_case("work"))
+    };
+    let mail = mails.iter().find(is_work).or(mails.first());
+    mail.and_then(|mail| normal(member(mail, "value")?)).or_else(|| normal(member(record, "userName")?))
+}
+
+fn member<'v>(value: &'v Value, name: &str) -> Option<&'v Value> {
+    let members = value.as_object()?;
+    members
+        .get(name)
+        .or_else(|| members.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value))
+}
+
+fn normal(value: &Value) -> Option<String> {
+    let composed: String = value.as_str()?.nfc().collect::<String>().to_lowercase();
+    let text = composed.split_whitespace().collect::<Vec<_>>().join(" ");
+    (!text.is_empty()).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn person(given: &str, family: &str, mail: &str) -> Value {
+        json!({"name": {"givenName": given, "familyName": family}, "emails": [{"type": "work", "value": mail}]})
+    }
+
+    #[test]
+    fn strangers_are_held_relatives_of_oneself_are_not() {
+        let ida = person("Ida", "Stone", "ida.stone@contoso.com");
+        let cases = [
+            (person("Ida", "Berg", "ida.berg@contoso.com"), Verdict::Same, "marriage"),
+            (person(" IDA ", "STONE", "Ida.Stone@Contoso.com"), Verdict::Same, "case and spaces"),
+            (person("Bo", "Stone", "bo.stone@contoso.com"), Verdict::Same, "family name is the same"),
+            (person("Bo", "Lind", "ida.stone@contoso.com"), Verdict::Same, "address is the same"),
+            (person("Bo", "Lind", "bo.lind@contoso.com"), Verdict::Review, "all differ"),
+            (json!({"name": {"givenName": "Bo"}}), Verdict::Same, "a delta says nothing"),
+            (
+                json!({"userName": "bo@x", "Name": {"GivenName": "Bo", "familyname": "Lind"}}),
+                Verdict::Review,
+                "user name",
+            ),
+            (json!(null), Verdict::Same, "no record"),
+            (json!({"emails": "x", "name": 7}), Verdict::Same, "odd shapes"),
+        ];
+        for (new, verdict, title) in cases {
+            assert_eq!(same_person(&ida, &new), verdict, "{title}");
+        }
+    }
+
+    #[test]
+    fn composed_and_decomposed_letters_are_the_same() {
+        let composed = person("Zo\u{eb}", "M\u{fc}ller", "zoe@x.com");
+        let decomposed = person("Zoe\u{308}", "Mu\u{308}ller", "other@x.com");
+        assert_eq!(same_person(&composed, &decomposed), Verdict::Same);
+    }
+}
