@@ -11,7 +11,12 @@ mod config;
 mod export;
 mod finding;
 mod fingerprints;
+mod clean;
+mod dates;
+mod delimited;
 mod hash;
+mod json;
+mod text;
 mod pickup;
 mod sniff;
 
