@@ -5,6 +5,7 @@
 use crate::text::TextStream;
 use memchr::{memchr, memchr2, memchr3, memmem};
 use std::io;
+use std::ops::Range;
 
 /// A record longer than this is taken for a quotation mark that was never closed.
 const LONGEST_RECORD: usize = 4 << 20;
@@ -108,12 +109,10 @@ impl Dialect {
 
 /// One record as it stands in the file.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Raw<'a> {
-    /// Its text without the line end.
-    pub(crate) text: &'a [u8],
+pub(crate) struct Found {
     /// First physical line.
     pub(crate) line: u64,
-    /// A quotation mark opens here and is never closed; `text` is the first line only.
+    /// A quotation mark opens here and is never closed; only its first line is taken.
     pub(crate) unterminated: bool,
     /// Whether a line end follows.
     pub(crate) ended: bool,
@@ -128,6 +127,7 @@ pub(crate) struct DelimitedReader {
     pub(crate) columns: usize,
     /// Line of a quotation mark that was still open at the end of the file.
     pub(crate) open_at_end: Option<u64>,
+    last: Range<usize>,
     scratch: Cells,
 }
 
@@ -141,15 +141,16 @@ struct Extent {
 
 impl DelimitedReader {
     pub(crate) fn new(stream: TextStream, dialect: Dialect) -> Self {
-        Self { stream, dialect, line: 1, columns: 0, open_at_end: None, scratch: Cells::default() }
+        Self { stream, dialect, line: 1, columns: 0, open_at_end: None, last: 0..0, scratch: Cells::default() }
     }
 
-    pub(crate) fn dialect(&self) -> &Dialect {
-        &self.dialect
+    /// Text of the record that [`Self::next`] found, without its line end.
+    pub(crate) fn text(&self) -> &[u8] {
+        self.stream.taken(&self.last)
     }
 
     /// The next record, blank lines included; `None` at the end.
-    pub(crate) fn next(&mut self) -> io::Result<Option<Raw<'_>>> {
+    pub(crate) fn next(&mut self) -> io::Result<Option<Found>> {
         let Some(mut extent) = self.extent(false)? else { return Ok(None) };
         if extent.unterminated || (extent.lines > 1 && self.is_stray(&extent)) {
             if extent.unterminated && extent.whole == self.stream.window().len() && self.stream.ended() {
@@ -161,11 +162,11 @@ impl DelimitedReader {
         let line = self.line;
         self.line += extent.lines;
         let taken = self.stream.take(extent.whole);
-        let mut text = &taken[..extent.text];
-        if !extent.ended && text.ends_with(b"\x1a") {
-            text = &text[..text.len() - 1];
+        self.last = taken.start..taken.start + extent.text;
+        if !extent.ended && self.text().ends_with(b"\x1a") {
+            self.last.end -= 1;
         }
-        Ok(Some(Raw { text, line, unterminated: extent.unterminated, ended: extent.ended }))
+        Ok(Some(Found { line, unterminated: extent.unterminated, ended: extent.ended }))
     }
 
     fn is_stray(&mut self, extent: &Extent) -> bool {
@@ -251,7 +252,7 @@ mod tests {
         let mut rows = Vec::new();
         let mut cells = Cells::default();
         while let Some(raw) = reader.next().unwrap() {
-            dialect.split(raw.text, &mut cells);
+            dialect.split(reader.text(), &mut cells);
             let row: Vec<_> = cells.iter().map(|c| String::from_utf8_lossy(c).into_owned()).collect();
             rows.push(format!("{}{} {}", raw.line, if raw.unterminated { "!" } else { "" }, row.join("|")));
         }

@@ -3,8 +3,9 @@
 
 use crate::clean::normal_path;
 use crate::text::TextStream;
-use memchr::{memchr, memchr3};
+use memchr::{memchr, memchr2};
 use std::io;
+use std::ops::Range;
 
 const LONGEST_RECORD: usize = 4 << 20;
 const DEEPEST: usize = 64;
@@ -19,6 +20,7 @@ pub(crate) struct JsonReader {
     pub(crate) cut: bool,
     /// Whether the array was found.
     pub(crate) found: bool,
+    last: Range<usize>,
 }
 
 enum State {
@@ -27,20 +29,19 @@ enum State {
     Done,
 }
 
-/// One record's text.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct JsonRaw<'a> {
-    pub(crate) text: &'a [u8],
-    pub(crate) line: u64,
-}
-
 impl JsonReader {
     pub(crate) fn new(stream: TextStream, records: Option<&str>) -> Self {
         let wanted = records.map(|r| r.trim_start_matches("$").trim_matches('.').trim_end_matches("[*]").trim_matches('.').to_string());
-        Self { stream, wanted, state: State::Before, line: 1, cut: false, found: false }
+        Self { stream, wanted, state: State::Before, line: 1, cut: false, found: false, last: 0..0 }
     }
 
-    pub(crate) fn next(&mut self) -> io::Result<Option<JsonRaw<'_>>> {
+    /// Text of the record that [`Self::next`] found.
+    pub(crate) fn text(&self) -> &[u8] {
+        self.stream.taken(&self.last)
+    }
+
+    /// Finds the next record and tells its first line.
+    pub(crate) fn next(&mut self) -> io::Result<Option<u64>> {
         if matches!(self.state, State::Before) {
             self.state = if self.find_array()? { State::Inside } else { State::Done };
             self.found = matches!(self.state, State::Inside);
@@ -71,7 +72,8 @@ impl JsonReader {
         let line = self.line;
         let lines = self.stream.window()[..length].iter().filter(|b| **b == b'\n').count();
         self.line += lines as u64;
-        Ok(Some(JsonRaw { text: self.stream.take(length), line }))
+        self.last = self.stream.take(length);
+        Ok(Some(line))
     }
 
     /// The next byte that is no white space.
@@ -107,7 +109,7 @@ impl JsonReader {
             };
             if quoted {
                 let rest = &window[at..];
-                let Some(next) = memchr3(b'"', b'\\', b'"', rest) else {
+                let Some(next) = memchr2(b'"', b'\\', rest) else {
                     at = window.len();
                     continue;
                 };
@@ -117,20 +119,22 @@ impl JsonReader {
                     continue;
                 }
                 quoted = false;
-            } else {
-                match sign {
-                    b'"' => quoted = true,
-                    b'{' | b'[' => depth += 1,
-                    b'}' | b']' if depth == 0 => return Ok(Some(at.max(1))),
-                    b'}' | b']' => depth -= 1,
-                    b',' if depth == 0 => return Ok(Some(at)),
-                    _ => {}
+                at += 1;
+                if depth == 0 {
+                    return Ok(Some(at));
                 }
+                continue;
+            }
+            match sign {
+                b'"' => quoted = true,
+                b'{' | b'[' => depth += 1,
+                b'}' | b']' if depth == 0 => return Ok(Some(at.max(1))),
+                b'}' | b']' if depth == 1 => return Ok(Some(at + 1)),
+                b'}' | b']' => depth -= 1,
+                b',' if depth == 0 => return Ok(Some(at)),
+                _ => {}
             }
             at += 1;
-            if depth == 0 && !quoted && matches!(sign, b'}' | b']' | b'"') && window[at - 1] != b' ' {
-                return Ok(Some(at));
-            }
         }
     }
 
@@ -383,8 +387,8 @@ mod tests {
         let stream = TextStream::new(Box::new(io::Cursor::new(text.as_bytes().to_vec())), UTF_8);
         let mut reader = JsonReader::new(stream, path);
         let mut all = Vec::new();
-        while let Some(raw) = reader.next().unwrap() {
-            all.push(format!("{} {}", raw.line, String::from_utf8_lossy(raw.text)));
+        while let Some(line) = reader.next().unwrap() {
+            all.push(format!("{line} {}", String::from_utf8_lossy(reader.text())));
         }
         (all, reader.cut)
     }

@@ -5,6 +5,7 @@
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{CoderResult, Decoder, Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use std::io::{self, Read};
+use std::ops::Range;
 
 const CHUNK: usize = 1 << 17;
 
@@ -145,11 +146,16 @@ impl TextStream {
         self.start = (self.start + bytes).min(self.end);
     }
 
-    /// Takes bytes off the window and hands them out.
-    pub(crate) fn take(&mut self, bytes: usize) -> &[u8] {
+    /// Takes bytes off the window and tells where they lie until the next [`Self::fill`].
+    pub(crate) fn take(&mut self, bytes: usize) -> Range<usize> {
         let from = self.start;
         self.consume(bytes);
-        &self.buffer[from..self.start]
+        from..self.start
+    }
+
+    /// Bytes that were taken off.
+    pub(crate) fn taken(&self, range: &Range<usize>) -> &[u8] {
+        self.buffer.get(range.clone()).unwrap_or_default()
     }
 
     /// Makes the window longer, unless the file has ended.
@@ -224,7 +230,8 @@ mod tests {
         while !stream.ended() {
             stream.fill().unwrap();
             let n = stream.window().len();
-            text.extend_from_slice(stream.take(n));
+            let range = stream.take(n);
+            text.extend_from_slice(stream.taken(&range));
         }
         String::from_utf8(text).unwrap()
     }
