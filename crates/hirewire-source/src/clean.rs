@@ -69,7 +69,22 @@ fn is_nothing(text: &str) -> bool {
 pub(crate) fn is_yes(word: &str) -> bool {
     matches!(
         normal_name(word).as_str(),
-        "1" | "y" | "yes" | "true" | "x" | "j" | "ja" | "o" | "oui" | "s" | "si" | "sim" | "t" | "tak" | "p" | "primary" | "main"
+        "1" | "y"
+            | "yes"
+            | "true"
+            | "x"
+            | "j"
+            | "ja"
+            | "o"
+            | "oui"
+            | "s"
+            | "si"
+            | "sim"
+            | "t"
+            | "tak"
+            | "p"
+            | "primary"
+            | "main"
     )
 }
 
@@ -90,10 +105,16 @@ pub(crate) fn clean_email(text: &str) -> Option<Cow<'_, str>> {
         address = address.get(from + 1..to)?;
     }
     let address = address.trim();
-    let address = address.get(..7).filter(|p| p.eq_ignore_ascii_case("mailto:")).map_or(address, |p| &address[p.len()..]);
+    let address = address
+        .get(..7)
+        .filter(|p| p.eq_ignore_ascii_case("mailto:"))
+        .map_or(address, |p| &address[p.len()..]);
     let address = address.trim_matches(['.', ';', ',', ' ', '"', '\'']);
     let (local, domain) = address.split_once('@')?;
-    let fits = !local.is_empty() && domain.contains('.') && !domain.contains('@') && !address.contains(char::is_whitespace);
+    let fits = !local.is_empty()
+        && domain.contains('.')
+        && !domain.contains('@')
+        && !address.contains(char::is_whitespace);
     fits.then(|| if address == text { Cow::Borrowed(text) } else { Cow::Owned(address.to_string()) })
 }
 
@@ -127,7 +148,12 @@ const ISO_3166: &str = "ADAEAFAGAIALAMAOAQARASATAUAWAXAZBABBBDBEBFBGBHBIBJBLBMBN
 pub(crate) fn looks_double_encoded(text: &str) -> bool {
     let mut signs = text.chars().peekable();
     while let Some(sign) = signs.next() {
-        if matches!(sign, 'Ã' | 'Å' | 'Ä') && signs.peek().is_some_and(|n| ('\u{80}'..='\u{bf}').contains(n) || matches!(n, '‚' | '„' | '…' | '‡' | '‰' | '€' | '™' | 'œ' | '“' | '”' | '–' | '›')) {
+        if matches!(sign, 'Ã' | 'Å' | 'Ä')
+            && signs.peek().is_some_and(|n| {
+                ('\u{80}'..='\u{bf}').contains(n)
+                    || matches!(n, '‚' | '„' | '…' | '‡' | '‰' | '€' | '™' | 'œ' | '“' | '”' | '–' | '›')
+            })
+        {
             return true;
         }
     }
@@ -187,7 +213,12 @@ mod tests {
         ] {
             assert_eq!(clean_email(text).as_deref(), expected, "{text}");
         }
-        assert!(is_scientific("4.47912E+11") && is_scientific("4,5e9") && !is_scientific("E5") && !is_scientific("+44 7"));
+        assert!(
+            is_scientific("4.47912E+11")
+                && is_scientific("4,5e9")
+                && !is_scientific("E5")
+                && !is_scientific("+44 7")
+        );
         assert!(matches!(country("UK"), Country::Slip("GB")) && matches!(country("ZZ"), Country::Unknown));
         assert!(matches!(country("de"), Country::Fine) && matches!(country("Germany"), Country::Fine));
         assert!(looks_double_encoded("MÃ¼ller") && !looks_double_encoded("Ångström Ãvora"));

@@ -218,7 +218,7 @@ pub enum UnknownStatus {
     Inactive,
 }
 
-/// Which row counts when a person has several. The rules are asked in this order: flag, latest date, active first;
+/// Which row counts when a person has several. The rules are asked in this order: flag, active first, latest date;
 /// rows that are equal in all of them are a conflict.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]

@@ -141,7 +141,15 @@ struct Extent {
 
 impl DelimitedReader {
     pub(crate) fn new(stream: TextStream, dialect: Dialect) -> Self {
-        Self { stream, dialect, line: 1, columns: 0, open_at_end: None, last: 0..0, scratch: Cells::default() }
+        Self {
+            stream,
+            dialect,
+            line: 1,
+            columns: 0,
+            open_at_end: None,
+            last: 0..0,
+            scratch: Cells::default(),
+        }
     }
 
     /// Text of the record that [`Self::next`] found, without its line end.
@@ -194,11 +202,18 @@ impl DelimitedReader {
                 at = window.len();
                 if self.stream.ended() {
                     let whole = window.len();
-                    let extent = Extent { text: whole, whole, lines: lines + 1, unterminated: open, ended: false };
+                    let extent =
+                        Extent { text: whole, whole, lines: lines + 1, unterminated: open, ended: false };
                     return Ok((whole > 0).then_some(extent));
                 }
                 if at > LONGEST_RECORD {
-                    return Ok(Some(Extent { text: at, whole: at, lines: 1, unterminated: open, ended: false }));
+                    return Ok(Some(Extent {
+                        text: at,
+                        whole: at,
+                        lines: 1,
+                        unterminated: open,
+                        ended: false,
+                    }));
                 }
                 self.stream.fill()?;
                 continue;
@@ -219,7 +234,13 @@ impl DelimitedReader {
                     _ => open = false,
                 }
                 if found > LONGEST_RECORD {
-                    return Ok(Some(Extent { text: found, whole: found, lines, unterminated: true, ended: false }));
+                    return Ok(Some(Extent {
+                        text: found,
+                        whole: found,
+                        lines,
+                        unterminated: true,
+                        ended: false,
+                    }));
                 }
                 continue;
             }

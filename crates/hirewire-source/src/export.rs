@@ -1,16 +1,29 @@
 //! One export: opened, scanned for what changed, and read again for those who did.
 
-use crate::SourceConfig;
-use crate::finding::{Location, Reject, SourceError, Stop, Warning};
+use crate::changes::{Fresh, NONE, Pass};
+use crate::config::{Format, SourceConfig};
+use crate::finding::{Location, Reject, RejectCode, SourceError, Stop, Warning};
 use crate::fingerprints::{Entry, Fingerprints};
+use crate::layout::Layout;
+use crate::mapping::{Mapper, Unwritten};
+use crate::pickup::{content_hash, file_away, find_files, write_errors};
+use crate::reader::{Facts, RecordReader};
+use crate::row::{Checked, Row, check};
+use hirewire_expression::{DateTime, Environment, SeededRandom};
 use jiff::civil::Date;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-/// The files of one export, found but not yet read.
+/// The files of one export, found and looked at, but not yet read.
 #[derive(Debug)]
 pub struct Export {
     config: SourceConfig,
-    files: Vec<PathBuf>,
+    base_dir: PathBuf,
+    facts: Vec<Facts>,
+    paths: Vec<PathBuf>,
+    layout: Layout,
+    /// Standard input as a file.
+    spool: Option<tempfile::NamedTempFile>,
 }
 
 /// What a scan counted.
@@ -59,16 +72,23 @@ pub struct Vanished {
 pub struct Scan {
     /// Numbers.
     pub counts: Counts,
-    /// Rows that were set aside.
+    /// Rows that were set aside (the first 100,000).
     pub rejects: Vec<Reject>,
-    /// What deserves a look.
+    /// What deserves a look (the first 100,000).
     pub warnings: Vec<Warning>,
     /// Reasons to refuse the export. When there is one, nothing should be applied unless a person says so.
     pub stops: Vec<Stop>,
     /// People who are not in a full export.
     pub vanished: Vec<Vanished>,
+    /// People who are in no readable row while there are rejected rows that could be theirs: not to be taken for leavers.
+    pub doubtful: Vec<u64>,
     /// Fingerprints to store although nothing of the person changed: new spelling, first day of absence.
     pub refreshed: Vec<Entry>,
+    /// Hashes of the column names, for [`Fingerprints::set_columns`].
+    pub columns: Vec<u64>,
+    pub(crate) as_of: Date,
+    pub(crate) selected: Vec<Fresh>,
+    pub(crate) managers: HashMap<u64, String>,
 }
 
 /// One person who is new or changed, mapped.
@@ -84,36 +104,172 @@ pub struct Mapped<'a> {
     pub scim_json: &'a str,
     /// Fingerprint to store once the person was accepted.
     pub entry: Entry,
-    /// Columns that were read and their text in the file, for lineage.
-    pub cells: Vec<(&'a str, &'a str)>,
+    cells: Cells<'a>,
+}
+
+/// The cells behind a mapped person.
+#[derive(Debug, Clone, Copy)]
+struct Cells<'a> {
+    layout: &'a Layout,
+    row: &'a Row,
+}
+
+impl<'a> Mapped<'a> {
+    /// The columns in use and their text as it stands in the file, for lineage.
+    pub fn cells(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
+        let Cells { layout, row } = self.cells;
+        (0..layout.columns.len()).map(move |c| (layout.name(c), row.raw(c)))
+    }
 }
 
 impl Export {
     /// Finds the files and checks the settings. Standard input is copied to a temporary file.
+    ///
+    /// Fails when a file is missing or cannot be read, or when a setting cannot be used.
     pub fn open(config: &SourceConfig, base_dir: &Path) -> Result<Self, SourceError> {
-        let files = config.files.entries().iter().map(|f| base_dir.join(f)).collect();
-        Ok(Self { config: config.clone(), files })
+        let mut paths = Vec::new();
+        let mut spool = None;
+        for entry in config.files.entries() {
+            if entry == "-" && spool.is_none() {
+                let file = spooled(&mut std::io::stdin().lock())?;
+                paths.push(file.path().to_path_buf());
+                spool = Some(file);
+                continue;
+            }
+            paths.extend(find_files(base_dir, entry)?);
+        }
+        if paths.is_empty() {
+            return Err(SourceError::NoFile { pattern: "files".into() });
+        }
+        let facts = paths.iter().map(|p| Facts::of(p, config)).collect::<Result<Vec<_>, _>>()?;
+        let json = facts.iter().any(|f| matches!(f.format, Format::Json | Format::Ndjson));
+        let layout = Layout::compile(config, json)?;
+        Mapper::new(&layout, &config.lifecycle)?;
+        Ok(Self { config: config.clone(), base_dir: base_dir.to_path_buf(), facts, paths, layout, spool })
     }
 
     /// The files in the order in which they are read.
     pub fn files(&self) -> &[PathBuf] {
-        &self.files
+        &self.paths
+    }
+
+    /// 128 bits of the content as hexadecimal digits: an export that was already applied is recognised whatever its name.
+    pub fn content_hash(&self) -> Result<String, SourceError> {
+        content_hash(&self.paths)
     }
 
     /// Reads everything once and tells who is new, changed, unchanged or gone, and which rows are wrong.
     /// `as_of` is the day of the run (the first day of absence of those who vanished).
     pub fn scan(&self, known: &Fingerprints, as_of: Date) -> Result<Scan, SourceError> {
-        let _ = (known, as_of, &self.config);
-        Ok(Scan::default())
+        Pass::new(&self.config, &self.layout, known, as_of)?.run(&self.facts)
     }
 
     /// Reads the files again and hands over those who are new or changed, in the order of the files.
+    /// Gives back the rows on which the column map failed; `each` may stop everything with an error.
     pub fn records(
         &self,
         scan: &Scan,
         mut each: impl FnMut(Mapped<'_>) -> Result<(), SourceError>,
-    ) -> Result<(), SourceError> {
-        let _ = (scan, &mut each);
-        Ok(())
+    ) -> Result<Vec<Reject>, SourceError> {
+        let mapper = Mapper::new(&self.layout, &self.config.lifecycle)?;
+        let random = SeededRandom::new(scan.as_of.day().unsigned_abs().into());
+        let environment = Environment::new(midnight(scan.as_of)?, &random);
+        let mut rejects = Vec::new();
+        let (mut row, mut checked, mut json) = (Row::default(), Checked::default(), String::new());
+        let mut selected = scan.selected.iter().peekable();
+        let mut record = 0;
+        for (file, facts) in self.facts.iter().enumerate() {
+            if selected.peek().is_none() {
+                break;
+            }
+            let mut reader = RecordReader::open(facts, &self.config)?;
+            let (places, _) = reader.places(&self.layout);
+            let trailer =
+                self.config.trailer.as_ref().and_then(|t| regex::bytes::Regex::new(&t.pattern).ok());
+            while let Some(found) = reader.next()? {
+                let Some(next) = selected.peek() else { break };
+                record += 1;
+                if record != next.record {
+                    if trailer.as_ref().is_some_and(|t| t.is_match(reader.raw())) {
+                        record -= 1;
+                    }
+                    continue;
+                }
+                let fresh = **next;
+                selected.next();
+                let _ = reader.fill(&mut row, &places, &self.layout);
+                let _ = check(&self.layout, &row, &mut checked);
+                if let Some(column) = self.layout.reference.filter(|_| self.layout.by.is_some())
+                    && let Some(manager) = scan.managers.get(&fresh.reference)
+                {
+                    checked.instead.push((column, manager.clone()));
+                }
+                json.clear();
+                let key = row.value(self.layout.key);
+                let at = Location { file: file as u32, line: found.line, record };
+                match mapper.write(&row, &checked, fresh.drop_reference, &environment, &mut json) {
+                    Ok(()) => {}
+                    Err(Unwritten::Skipped) => continue,
+                    Err(Unwritten::Failed { path, error }) => {
+                        let (column, message) = (Some(path), error.to_string());
+                        let key = Some(key.to_string());
+                        rejects.push(Reject { at, key, column, code: RejectCode::Mapping, message });
+                        continue;
+                    }
+                }
+                let change = match (fresh.deleted, fresh.old) {
+                    (true, _) => Change::Deleted,
+                    (_, NONE) => Change::New,
+                    _ => Change::Changed,
+                };
+                let cells = Cells { layout: &self.layout, row: &row };
+                each(Mapped { key, change, at, scim_json: &json, entry: fresh.entry(), cells })?;
+            }
+        }
+        Ok(rejects)
     }
+
+    /// After the export was applied: moves the files to `archive` and writes what was rejected into `reject`.
+    /// `stamp` becomes part of the names, such as `20250304T060000Z`. Gives back where things are now.
+    pub fn finish(&self, rejects: &[Reject], stamp: &str) -> Result<Vec<PathBuf>, SourceError> {
+        let mut places = Vec::new();
+        if let (Some(folder), false) = (&self.config.reject, rejects.is_empty()) {
+            places.push(write_errors(&self.base_dir.join(folder), &self.paths, rejects, stamp)?);
+        }
+        if let (Some(folder), None) = (&self.config.archive, &self.spool) {
+            for path in &self.paths {
+                places.push(file_away(path, &self.base_dir.join(folder), stamp)?);
+            }
+        }
+        Ok(places)
+    }
+
+    /// After the export was refused: moves the files to `reject` with the list of what was wrong beside them.
+    pub fn refuse(&self, rejects: &[Reject], stamp: &str) -> Result<Vec<PathBuf>, SourceError> {
+        let Some(folder) = &self.config.reject else { return Ok(Vec::new()) };
+        let folder = self.base_dir.join(folder);
+        let mut places = vec![write_errors(&folder, &self.paths, rejects, stamp)?];
+        if self.spool.is_none() {
+            for path in &self.paths {
+                places.push(file_away(path, &folder, stamp)?);
+            }
+        }
+        Ok(places)
+    }
+}
+
+fn spooled(input: &mut impl std::io::Read) -> Result<tempfile::NamedTempFile, SourceError> {
+    let fail = |source| SourceError::Read { path: "-".into(), source };
+    let mut file = tempfile::NamedTempFile::new().map_err(fail)?;
+    std::io::copy(input, &mut file).map_err(fail)?;
+    Ok(file)
+}
+
+/// Midnight of a day: what `Now()` means in the column map.
+fn midnight(day: Date) -> Result<DateTime, SourceError> {
+    let days = i64::from(crate::dates::day_number(day));
+    DateTime::from_unix_seconds(days * 86_400).ok_or_else(|| SourceError::Config {
+        setting: "as_of".into(),
+        message: format!("{day} is outside of the years 1 to 9999"),
+    })
 }

@@ -66,6 +66,8 @@ pub enum WarningCode {
     Email,
     /// A column that nobody has mapped and that was not there before.
     NewColumn,
+    /// No record has this column (JSON leaves out what is empty or may not be seen).
+    ColumnAbsent,
     /// Two columns have one name; the first is used.
     DuplicateHeader,
     /// The header stands again between the rows.

@@ -6,6 +6,7 @@ use std::hash::{BuildHasher, Hasher};
 
 const MAGIC: &[u8; 8] = b"HWFP0001";
 const WIDTH: usize = 44;
+const HEAD: usize = 32;
 const NONE: u32 = u32::MAX;
 
 /// The fingerprint of one person.
@@ -33,6 +34,7 @@ pub struct Entry {
 pub struct Fingerprints {
     seed: u64,
     entries: Vec<Entry>,
+    columns: Vec<u64>,
 }
 
 impl Default for Fingerprints {
@@ -44,7 +46,7 @@ impl Default for Fingerprints {
 impl Fingerprints {
     /// Nobody known yet. The seed keys the hashes, so that stored numbers cannot be looked up in a table of names.
     pub fn new(seed: u64) -> Self {
-        Self { seed, entries: Vec::new() }
+        Self { seed, entries: Vec::new(), columns: Vec::new() }
     }
 
     /// The seed.
@@ -75,6 +77,16 @@ impl Fingerprints {
     /// The entry of a key's hash.
     pub fn get(&self, key: u64) -> Option<&Entry> {
         self.entries.binary_search_by_key(&key, |e| e.key).ok().map(|at| &self.entries[at])
+    }
+
+    /// Hashes of the names of all columns that the last export had; empty before the first.
+    pub fn columns(&self) -> &[u64] {
+        &self.columns
+    }
+
+    /// Remembers the columns of an export, see [`crate::Scan::columns`].
+    pub fn set_columns(&mut self, columns: Vec<u64>) {
+        self.columns = columns;
     }
 
     /// Adds and replaces entries; the last one of a key counts.
@@ -117,10 +129,14 @@ impl Fingerprints {
 
     /// Some entries as bytes, to be appended to those stored before.
     pub fn segment(&self, entries: &[Entry]) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(24 + entries.len() * WIDTH);
+        let mut bytes = Vec::with_capacity(HEAD + entries.len() * WIDTH + self.columns.len() * 8);
         bytes.extend_from_slice(MAGIC);
         bytes.extend_from_slice(&self.seed.to_le_bytes());
         bytes.extend_from_slice(&(entries.len() as u64).to_le_bytes());
+        bytes.extend_from_slice(&(self.columns.len() as u64).to_le_bytes());
+        for column in &self.columns {
+            bytes.extend_from_slice(&column.to_le_bytes());
+        }
         for e in entries {
             for number in [e.key, e.raw, e.norm, e.unique, e.reference] {
                 bytes.extend_from_slice(&number.to_le_bytes());
@@ -141,7 +157,7 @@ impl Fingerprints {
     pub fn absorb(&mut self, mut bytes: &[u8]) -> Result<(), SourceError> {
         let fail = |what: &str| Err(SourceError::Fingerprints(what.into()));
         while !bytes.is_empty() {
-            let Some((head, rest)) = bytes.split_at_checked(24) else {
+            let Some((head, rest)) = bytes.split_at_checked(HEAD) else {
                 return fail("a segment is cut off");
             };
             if &head[..8] != MAGIC {
@@ -152,6 +168,11 @@ impl Fingerprints {
                 return fail("segments of different sources");
             }
             self.seed = seed;
+            let columns = usize::try_from(u64_at(head, 24)).ok().and_then(|n| n.checked_mul(8));
+            let Some((columns, rest)) = columns.and_then(|n| rest.split_at_checked(n)) else {
+                return fail("a segment is cut off");
+            };
+            self.columns = columns.chunks_exact(8).map(|c| u64_at(c, 0)).collect();
             let length = usize::try_from(u64_at(head, 16)).ok().and_then(|n| n.checked_mul(WIDTH));
             let Some((body, rest)) = length.and_then(|n| rest.split_at_checked(n)) else {
                 return fail("a segment is cut off");
@@ -252,7 +273,7 @@ mod tests {
         let read = Fingerprints::from_bytes(&bytes).unwrap();
         assert_eq!((read.seed(), read.entries()), (9, all.entries()));
         assert_eq!(read.get(14).unwrap().absent_since, 20_000);
-        for cut in [1, 23, 30, bytes.len() - 1] {
+        for cut in [1, 23, 33, bytes.len() - 1] {
             assert!(Fingerprints::from_bytes(&bytes[..cut]).is_err(), "{cut}");
         }
     }

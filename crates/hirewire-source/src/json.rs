@@ -31,7 +31,9 @@ enum State {
 
 impl JsonReader {
     pub(crate) fn new(stream: TextStream, records: Option<&str>) -> Self {
-        let wanted = records.map(|r| r.trim_start_matches("$").trim_matches('.').trim_end_matches("[*]").trim_matches('.').to_string());
+        let wanted = records.map(|r| {
+            r.trim_start_matches("$").trim_matches('.').trim_end_matches("[*]").trim_matches('.').to_string()
+        });
         Self { stream, wanted, state: State::Before, line: 1, cut: false, found: false, last: 0..0 }
     }
 
@@ -151,7 +153,9 @@ impl JsonReader {
                     let first = self.peek()?;
                     let path = stack.iter().flatten().map(String::as_str).collect::<Vec<_>>().join(".");
                     let hit = match &self.wanted {
-                        Some(wanted) => normal_path(wanted) == normal_path(&path) && stack.iter().all(Option::is_some),
+                        Some(wanted) => {
+                            normal_path(wanted) == normal_path(&path) && stack.iter().all(Option::is_some)
+                        }
                         None => first == Some(b'{') || (first == Some(b']') && stack.len() <= 1),
                     };
                     if hit {
@@ -202,7 +206,8 @@ pub(crate) struct NotJson {
 /// [`normal_path`]; elements of arrays get their number (`emails.0.value`), and an array of scalars is also emitted as
 /// a whole, joined by `; `. An empty object or `null` is emitted as nothing under its own path.
 pub(crate) fn flatten(text: &[u8], emit: &mut dyn FnMut(&str, &str, bool)) -> Result<(), NotJson> {
-    let text = std::str::from_utf8(text).map_err(|e| NotJson { at: e.valid_up_to(), what: "not valid UTF-8" })?;
+    let text =
+        std::str::from_utf8(text).map_err(|e| NotJson { at: e.valid_up_to(), what: "not valid UTF-8" })?;
     let mut walk = Walk { text, at: 0, path: String::new(), scratch: String::new(), emit };
     walk.blank();
     if walk.byte() != Some(b'{') {
@@ -397,8 +402,18 @@ mod tests {
     fn records_of_an_array() {
         for (text, path, expected, cut) in [
             (r#"[{"a":1},{"a":2}]"#, None, vec![r#"1 {"a":1}"#, r#"1 {"a":2}"#], false),
-            ("{\"employees\": [\n{\"a\":\"}]\\\"\"},\n{}\n]}", Some("employees"), vec![r#"2 {"a":"}]\""}"#, "3 {}"], false),
-            (r#"{"meta":[{"x":1}],"d":{"results":[{"a":1}]}}"#, Some("d.results"), vec![r#"1 {"a":1}"#], false),
+            (
+                "{\"employees\": [\n{\"a\":\"}]\\\"\"},\n{}\n]}",
+                Some("employees"),
+                vec![r#"2 {"a":"}]\""}"#, "3 {}"],
+                false,
+            ),
+            (
+                r#"{"meta":[{"x":1}],"d":{"results":[{"a":1}]}}"#,
+                Some("d.results"),
+                vec![r#"1 {"a":1}"#],
+                false,
+            ),
             (r#"{"n":[1,2],"people":[{"a":[1,{}]}]}"#, None, vec![r#"1 {"a":[1,{}]}"#], false),
             (r#"[{"a":1},{"a":"#, None, vec![r#"1 {"a":1}"#], true),
             (r#"[{"a":1}"#, None, vec![r#"1 {"a":1}"#], true),
@@ -406,7 +421,11 @@ mod tests {
             (r#"[null,7,{"a":1}]"#, Some(""), vec!["1 null", "1 7", r#"1 {"a":1}"#], false),
             ("x", None, vec![], false),
         ] {
-            assert_eq!(records(text, path), (expected.iter().map(|s| s.to_string()).collect(), cut), "{text}");
+            assert_eq!(
+                records(text, path),
+                (expected.iter().map(|s| s.to_string()).collect(), cut),
+                "{text}"
+            );
         }
     }
 
@@ -414,15 +433,26 @@ mod tests {
     fn a_record_becomes_paths() {
         let flat = |text: &str| {
             let mut all = Vec::new();
-            let result = flatten(text.as_bytes(), &mut |p, t, n| all.push(format!("{p}={t}{}", if n { "?" } else { "" })));
+            let result = flatten(text.as_bytes(), &mut |p, t, n| {
+                all.push(format!("{p}={t}{}", if n { "?" } else { "" }))
+            });
             if let Err(e) = result {
                 all.push(e.what.to_string());
             }
             all.join(" ")
         };
-        assert_eq!(flat(r#"{"/root/id":{"value":"9"},"/work/reportsTo":{"value":{"id":"1"}}}"#), "id=9 work.reportsto.id=1");
-        assert_eq!(flat(r#"{"id":3332883884017713238,"f":1.50,"b":true,"n":null}"#), "id=3332883884017713238 f=1.50 b=true n=?");
-        assert_eq!(flat(r#"{"e":[{"value":"a"},{"value":"b"}],"t":["x","y"]}"#), "e.0.value=a e.1.value=b t.0=x t.1=y t=x; y");
+        assert_eq!(
+            flat(r#"{"/root/id":{"value":"9"},"/work/reportsTo":{"value":{"id":"1"}}}"#),
+            "id=9 work.reportsto.id=1"
+        );
+        assert_eq!(
+            flat(r#"{"id":3332883884017713238,"f":1.50,"b":true,"n":null}"#),
+            "id=3332883884017713238 f=1.50 b=true n=?"
+        );
+        assert_eq!(
+            flat(r#"{"e":[{"value":"a"},{"value":"b"}],"t":["x","y"]}"#),
+            "e.0.value=a e.1.value=b t.0=x t.1=y t=x; y"
+        );
         assert_eq!(flat(r#"{"a":{"value":"\u00e9\n"}}"#), "a.value=é\n");
         assert_eq!(flat(r#"{"a":}"#), "no value");
         assert_eq!(flat(r#"{"a":"x\"#), "a string that never ends");

@@ -132,8 +132,9 @@ fn bad(setting: impl Into<String>, message: impl Into<String>) -> SourceError {
 }
 
 fn date_format(setting: &str, text: &str) -> Result<DateFormat, SourceError> {
-    DateFormat::parse(text)
-        .ok_or_else(|| bad(setting, format!("`{text}` is no date format; write for instance `dd.MM.yyyy` or `iso`")))
+    DateFormat::parse(text).ok_or_else(|| {
+        bad(setting, format!("`{text}` is no date format; write for instance `dd.MM.yyyy` or `iso`"))
+    })
 }
 
 impl Layout {
@@ -168,7 +169,11 @@ impl Layout {
         let primary = config.primary.clone().unwrap_or_default();
         let (flag, latest) = (c.optional(primary.flag.as_ref()), c.optional(primary.latest.as_ref()));
         let operation = config.operation.as_ref().map(|o| {
-            let words = if o.delete.is_empty() { vec!["D".into(), "delete".into(), "del".into()] } else { o.delete.clone() };
+            let words = if o.delete.is_empty() {
+                vec!["D".into(), "delete".into(), "del".into()]
+            } else {
+                o.delete.clone()
+            };
             (c.column(&o.column), words.iter().map(|w| normal_name(w)).collect())
         });
         let default = date_format("dates.default", config.dates.default.as_deref().unwrap_or("iso"))?;
@@ -181,7 +186,8 @@ impl Layout {
         }
         for (name, words) in &config.values {
             let column = c.column(name);
-            c.columns[column].values = words.iter().map(|(from, to)| (normal_name(from), to.clone())).collect();
+            c.columns[column].values =
+                words.iter().map(|(from, to)| (normal_name(from), to.clone())).collect();
         }
         for map in &maps {
             let path = map.path.to_ascii_lowercase();
@@ -193,8 +199,12 @@ impl Layout {
             }
         }
         if let Some(zone) = &config.lifecycle.time_zone {
-            jiff::tz::TimeZone::get(zone)
-                .map_err(|_| bad("lifecycle.time_zone", format!("`{zone}` is no time zone; write for instance `Europe/Berlin`")))?;
+            jiff::tz::TimeZone::get(zone).map_err(|_| {
+                bad(
+                    "lifecycle.time_zone",
+                    format!("`{zone}` is no time zone; write for instance `Europe/Berlin`"),
+                )
+            })?;
         }
         let mut order: Vec<usize> = (0..c.columns.len()).collect();
         order.sort_by(|a, b| c.columns[*a].normals[0].cmp(&c.columns[*b].normals[0]));

@@ -7,27 +7,31 @@
 //! Everything streams: a file is never in memory as a whole, and a person who did not change costs only reading
 //! and hashing. Source: spec/sources.md §1.2, §5, §7.
 
+mod changes;
+mod clean;
 mod config;
+mod dates;
+mod delimited;
 mod export;
 mod finding;
 mod fingerprints;
-mod clean;
-mod dates;
-mod delimited;
 mod hash;
 mod json;
 mod layout;
+mod mapping;
+mod pickup;
 mod reader;
+mod references;
 mod row;
 mod shape;
 mod sheet;
-mod text;
-mod pickup;
 mod sniff;
+mod text;
 
 pub use config::*;
 pub use export::{Change, Counts, Export, Mapped, Scan, Vanished};
 pub use finding::*;
 pub use fingerprints::{Entry, Fingerprints};
+pub use mapping::LIFECYCLE;
 pub use pickup::{content_hash, file_away, find_files};
 pub use sniff::{Guess, Proposal, sniff};

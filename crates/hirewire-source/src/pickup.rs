@@ -1,6 +1,6 @@
 //! Which files an export is made of, and where they go afterwards.
 
-use crate::SourceError;
+use crate::finding::{Reject, SourceError};
 use crate::hash::Content;
 use std::fs;
 use std::io::Read;
@@ -109,6 +109,46 @@ pub fn file_away(file: &Path, folder: &Path, stamp: &str) -> Result<PathBuf, Sou
         fs::remove_file(file).map_err(fail)?;
     }
     Ok(target)
+}
+
+/// Writes rejected rows as `NAME.STAMP.errors.csv` (file, line, key, column, code, message).
+pub(crate) fn write_errors(
+    folder: &Path,
+    files: &[PathBuf],
+    rejects: &[Reject],
+    stamp: &str,
+) -> Result<PathBuf, SourceError> {
+    let fail = |source| SourceError::Write { path: folder.display().to_string(), source };
+    fs::create_dir_all(folder).map_err(fail)?;
+    let name = |at: usize| {
+        files.get(at).and_then(|f| f.file_name()).unwrap_or_default().to_string_lossy().into_owned()
+    };
+    let stem = files.first().and_then(|f| f.file_stem()).unwrap_or_default().to_string_lossy().into_owned();
+    let path = folder.join(format!("{stem}.{stamp}.errors.csv"));
+    let mut text = String::from("file,line,key,column,code,message\n");
+    for r in rejects {
+        let line = r.at.line.to_string();
+        let cells = [
+            name(r.at.file as usize),
+            line,
+            r.key.clone().unwrap_or_default(),
+            r.column.clone().unwrap_or_default(),
+            r.code.to_string(),
+            r.message.clone(),
+        ];
+        text.push_str(&cells.map(|c| quoted(&c)).join(","));
+        text.push('\n');
+    }
+    fs::write(&path, text).map_err(fail)?;
+    Ok(path)
+}
+
+fn quoted(cell: &str) -> String {
+    if cell.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", cell.replace('"', "\"\""))
+    } else {
+        cell.to_string()
+    }
 }
 
 #[cfg(test)]

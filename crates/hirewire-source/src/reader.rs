@@ -56,7 +56,9 @@ impl Facts {
             (None, Some(label)) => {
                 let encoding = named(label).ok_or_else(|| SourceError::Config {
                     setting: "encoding".into(),
-                    message: format!("`{label}` is no known encoding; write for instance `utf-8` or `windows-1252`"),
+                    message: format!(
+                        "`{label}` is no known encoding; write for instance `utf-8` or `windows-1252`"
+                    ),
                 })?;
                 (encoding, Certainty::Configured)
             }
@@ -114,9 +116,11 @@ impl RecordReader {
     pub(crate) fn open(facts: &Facts, config: &SourceConfig) -> Result<Self, SourceError> {
         let inner = match facts.format {
             Format::Json => Inner::Json(JsonReader::new(facts.stream()?, config.records.as_deref())),
-            Format::Xlsx => {
-                Inner::Sheet(SheetReader::open(&facts.path, config.sheet.as_deref(), config.limits.max_unpacked)?)
-            }
+            Format::Xlsx => Inner::Sheet(SheetReader::open(
+                &facts.path,
+                config.sheet.as_deref(),
+                config.limits.max_unpacked,
+            )?),
             Format::Ndjson => {
                 let dialect = Dialect { delimiter: vec![0], quote: None, backslash: false };
                 Inner::Delimited(DelimitedReader::new(facts.stream()?, dialect))
@@ -174,14 +178,18 @@ impl RecordReader {
                 continue;
             }
             if present {
-                self.header = cells.iter().map(|c| String::from_utf8_lossy(c).trim().trim_matches('\u{feff}').to_string()).collect();
+                self.header = cells
+                    .iter()
+                    .map(|c| String::from_utf8_lossy(c).trim().trim_matches('\u{feff}').to_string())
+                    .collect();
                 while self.header.last().is_some_and(|name| name.is_empty()) {
                     self.header.pop();
                 }
                 self.header_raw = self.raw().to_vec();
             } else {
                 let mut width = cells.len();
-                while width > 1 && cells.get(width - 1).is_some_and(|c| c.is_empty()) && width == cells.len() {
+                while width > 1 && cells.get(width - 1).is_some_and(|c| c.is_empty()) && width == cells.len()
+                {
                     width -= 1;
                 }
                 self.header = (1..=width).map(|n| format!("Column {n}")).collect();
@@ -278,7 +286,10 @@ impl RecordReader {
 
     /// Seed under which raw records are hashed: another header or other settings give other hashes.
     pub(crate) fn raw_seed(&self, seed: u64, layout: &Layout) -> u64 {
-        let names = self.header.iter().fold(hash(seed, b"raw"), |state, name| chain(state, normal_name(name).as_bytes()));
+        let names = self
+            .header
+            .iter()
+            .fold(hash(seed, b"raw"), |state, name| chain(state, normal_name(name).as_bytes()));
         names ^ layout.digest
     }
 
@@ -296,6 +307,8 @@ impl RecordReader {
 
 /// Nothing but delimiters, blanks and empty quotes.
 pub(crate) fn is_empty_row(raw: &[u8], dialect: &Dialect) -> bool {
-    let fills = |b: &u8| *b <= b' ' || *b == 0xa0 || *b == 0xc2 || Some(*b) == dialect.quote || dialect.delimiter.contains(b);
+    let fills = |b: &u8| {
+        *b <= b' ' || *b == 0xa0 || *b == 0xc2 || Some(*b) == dialect.quote || dialect.delimiter.contains(b)
+    };
     raw.iter().all(fills)
 }

@@ -1,6 +1,8 @@
 //! One record: the cells that are in use, cleaned, hashed and checked.
 
-use crate::clean::{Country, clean_email, clean_into, country, is_scientific, is_yes, looks_double_encoded, normal_name};
+use crate::clean::{
+    Country, clean_email, clean_into, country, is_scientific, is_yes, looks_double_encoded, normal_name,
+};
 use crate::dates::{Parsed, day_number};
 use crate::delimited::{Cells, Dialect};
 use crate::finding::{RejectCode, WarningCode};
@@ -96,14 +98,24 @@ impl Row {
             && cells.iter().skip(places.width).all(|c| c.iter().all(u8::is_ascii_whitespace));
         self.cells = cells;
         if count != places.width && !extra_empty {
-            let word = if count < places.width { "breaks off or lacks" } else { "has more cells than columns: perhaps" };
+            let word = if count < places.width {
+                "breaks off or lacks"
+            } else {
+                "has more cells than columns: perhaps"
+            };
             let message = format!("{count} cells instead of {}; the line {word} a delimiter", places.width);
             return Err(Fault::new(RejectCode::ColumnCount, None, message));
         }
-        let lossy = || !raw.is_ascii() && (std::str::from_utf8(raw).is_err() || memchr::memmem::find(raw, "\u{fffd}".as_bytes()).is_some());
+        let lossy = || {
+            !raw.is_ascii()
+                && (std::str::from_utf8(raw).is_err()
+                    || memchr::memmem::find(raw, "\u{fffd}".as_bytes()).is_some())
+        };
         if broken.is_some() || lossy() {
-            let column = broken.or_else(|| (0..places.cells.len()).find(|c| self.value(*c).contains('\u{fffd}')));
-            let message = "bytes that are no text in this encoding, or letters that were lost before (U+FFFD)";
+            let column =
+                broken.or_else(|| (0..places.cells.len()).find(|c| self.value(*c).contains('\u{fffd}')));
+            let message =
+                "bytes that are no text in this encoding, or letters that were lost before (U+FFFD)";
             return Err(Fault::new(RejectCode::BadEncoding, column, message));
         }
         Ok(())
@@ -133,7 +145,11 @@ impl Row {
             return Err(Fault::new(RejectCode::BadJson, None, message));
         }
         if let Some(column) = (0..columns).find(|c| self.value(*c).contains('\u{fffd}')) {
-            return Err(Fault::new(RejectCode::BadEncoding, Some(column), "letters that were lost before (U+FFFD)"));
+            return Err(Fault::new(
+                RejectCode::BadEncoding,
+                Some(column),
+                "letters that were lost before (U+FFFD)",
+            ));
         }
         Ok(())
     }
@@ -153,7 +169,11 @@ impl Row {
     /// Hash of a value that is compared without case, 0 when empty.
     pub(crate) fn folded_hash(&self, column: usize, seed: u64) -> u64 {
         let value = self.value(column);
-        if value.is_empty() { 0 } else { hash(seed ^ 0xf01d, lower(clean_email(value).as_deref().unwrap_or(value)).as_bytes()) }
+        if value.is_empty() {
+            0
+        } else {
+            hash(seed ^ 0xf01d, lower(clean_email(value).as_deref().unwrap_or(value)).as_bytes())
+        }
     }
 
     /// Hash of a value that is compared as it is, 0 when empty.
@@ -170,7 +190,11 @@ fn part<'a>(text: &'a str, ends: &[u32], column: usize) -> &'a str {
 }
 
 fn lower(text: &str) -> std::borrow::Cow<'_, str> {
-    if text.bytes().any(|b| b.is_ascii_uppercase() || !b.is_ascii()) { text.to_lowercase().into() } else { text.into() }
+    if text.bytes().any(|b| b.is_ascii_uppercase() || !b.is_ascii()) {
+        text.to_lowercase().into()
+    } else {
+        text.into()
+    }
 }
 
 /// What the checks made of a row.
@@ -193,7 +217,11 @@ impl Checked {
         if self.instead.is_empty() {
             return row.value(column);
         }
-        self.instead.iter().rev().find(|(c, _)| *c == column).map_or_else(|| row.value(column), |(_, text)| text)
+        self.instead
+            .iter()
+            .rev()
+            .find(|(c, _)| *c == column)
+            .map_or_else(|| row.value(column), |(_, text)| text)
     }
 
     fn clear(&mut self) {
@@ -249,24 +277,38 @@ pub(crate) fn check(layout: &Layout, row: &Row, out: &mut Checked) -> Result<(),
             }
             continue;
         }
-        if let Some(word) = (!column.values.is_empty()).then(|| column.values.get(&normal_name(value))).flatten() {
+        if let Some(word) =
+            (!column.values.is_empty()).then(|| column.values.get(&normal_name(value))).flatten()
+        {
             out.instead.push((at, word.clone()));
             continue;
         }
         if column.phone && is_scientific(value) {
             out.dropped.push(at);
             out.instead.push((at, String::new()));
-            out.warnings.push((WarningCode::ScientificNotation, at, "a number that a spreadsheet rounded; it is dropped".into()));
+            out.warnings.push((
+                WarningCode::ScientificNotation,
+                at,
+                "a number that a spreadsheet rounded; it is dropped".into(),
+            ));
         }
         if column.country {
             match country(value) {
                 Country::Fine => {}
                 Country::Slip(code) => {
                     out.instead.push((at, code.into()));
-                    out.warnings.push((WarningCode::Country, at, format!("`{value}` is no code of ISO 3166; read as `{code}`")));
+                    out.warnings.push((
+                        WarningCode::Country,
+                        at,
+                        format!("`{value}` is no code of ISO 3166; read as `{code}`"),
+                    ));
                 }
                 Country::Unknown => {
-                    out.warnings.push((WarningCode::Country, at, format!("`{value}` is no code of ISO 3166")));
+                    out.warnings.push((
+                        WarningCode::Country,
+                        at,
+                        format!("`{value}` is no code of ISO 3166"),
+                    ));
                 }
             }
         }
@@ -275,7 +317,11 @@ pub(crate) fn check(layout: &Layout, row: &Row, out: &mut Checked) -> Result<(),
                 Some(address) if address == value => {}
                 Some(address) => {
                     out.instead.push((at, address.into_owned()));
-                    out.warnings.push((WarningCode::Email, at, "more than an address; the address was taken out of it".into()));
+                    out.warnings.push((
+                        WarningCode::Email,
+                        at,
+                        "more than an address; the address was taken out of it".into(),
+                    ));
                 }
                 None => {
                     out.dropped.push(at);
@@ -285,19 +331,31 @@ pub(crate) fn check(layout: &Layout, row: &Row, out: &mut Checked) -> Result<(),
             }
         }
         if !value.is_ascii() && looks_double_encoded(value) {
-            out.warnings.push((WarningCode::DoubleEncoded, at, "letters that look as if they had been encoded twice".into()));
+            out.warnings.push((
+                WarningCode::DoubleEncoded,
+                at,
+                "letters that look as if they had been encoded twice".into(),
+            ));
         }
     }
     if let (Some(hire), Some(termination)) = (out.hire, out.termination)
         && termination < hire
     {
-        return Err(Fault::new(RejectCode::DateOrder, layout.termination, format!("the last day {termination} lies before the first day {hire}")));
+        return Err(Fault::new(
+            RejectCode::DateOrder,
+            layout.termination,
+            format!("the last day {termination} lies before the first day {hire}"),
+        ));
     }
     if let Some(status) = &layout.status {
         let word = row.value(status.column);
         if !word.is_empty() {
             out.active = Some(status.read(word).ok_or_else(|| {
-                Fault::new(RejectCode::UnknownStatus, Some(status.column), format!("`{}` is in neither list of `status`", shortened(word)))
+                Fault::new(
+                    RejectCode::UnknownStatus,
+                    Some(status.column),
+                    format!("`{}` is in neither list of `status`", shortened(word)),
+                )
             })?);
         }
     }
@@ -313,7 +371,7 @@ pub(crate) fn rank(layout: &Layout, row: &Row) -> u64 {
     });
     let active = layout.active_first
         && layout.status.as_ref().is_some_and(|s| s.read(row.value(s.column)).unwrap_or(false));
-    (u64::from(flag) << 63) | (latest.unwrap_or(0) << 1) | u64::from(active)
+    (u64::from(flag) << 63) | (u64::from(active) << 62) | latest.unwrap_or(0)
 }
 
 fn shortened(text: &str) -> String {

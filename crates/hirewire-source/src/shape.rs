@@ -14,7 +14,8 @@ pub(crate) fn format_of(path: &Path, head: &[u8]) -> Format {
         return Format::Ndjson;
     }
     let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
-    let wide: Vec<u8> = text.iter().copied().filter(|b| *b != 0 && *b != 0xff && *b != 0xfe).take(4096).collect();
+    let wide: Vec<u8> =
+        text.iter().copied().filter(|b| *b != 0 && *b != 0xff && *b != 0xfe).take(4096).collect();
     let start = wide.trim_ascii_start();
     match start.first() {
         Some(b'[') if end == "json" || start[1..].trim_ascii_start().starts_with(b"{") => Format::Json,
@@ -22,8 +23,14 @@ pub(crate) fn format_of(path: &Path, head: &[u8]) -> Format {
             let line = start.split(|b| *b == b'\n').next().unwrap_or_default();
             let whole = serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(line);
             match whole {
-                Ok(record) if !record.values().any(|v| v.as_array().is_some_and(|a| a.first().is_some_and(|e| e.is_object())))
-                    || start[line.len()..].trim_ascii_start().starts_with(b"{") => Format::Ndjson,
+                Ok(record)
+                    if !record
+                        .values()
+                        .any(|v| v.as_array().is_some_and(|a| a.first().is_some_and(|e| e.is_object())))
+                        || start[line.len()..].trim_ascii_start().starts_with(b"{") =>
+                {
+                    Format::Ndjson
+                }
                 _ => Format::Json,
             }
         }
@@ -64,9 +71,14 @@ pub(crate) fn delimiter_of(text: &str) -> (Vec<u8>, bool) {
             dialect.split(line.as_bytes(), &mut cells);
             counts.push(cells.len());
         }
-        let most = counts.iter().copied().filter(|c| *c > 1).max_by_key(|c| counts.iter().filter(|d| *d == c).count());
+        let most = counts
+            .iter()
+            .copied()
+            .filter(|c| *c > 1)
+            .max_by_key(|c| counts.iter().filter(|d| *d == c).count());
         let Some(usual) = most else { continue };
-        let agree = counts.iter().filter(|c| **c == usual || **c == usual + 1).count() as f64 / lines.len() as f64;
+        let agree =
+            counts.iter().filter(|c| **c == usual || **c == usual + 1).count() as f64 / lines.len() as f64;
         // Agreement counts first; among equals the one with more columns.
         let weight = if candidate == ":" { 0.3 } else { 1.0 };
         scores.push((weight * agree * agree * (1.0 + (usual as f64).ln()), candidate));
@@ -75,7 +87,9 @@ pub(crate) fn delimiter_of(text: &str) -> (Vec<u8>, bool) {
     match scores.as_slice() {
         [] => (b",".to_vec(), false),
         [best] => (best.1.into(), true),
-        [best, second, ..] if best.1 == "|" && second.1 == "||" && second.0 > best.0 * 0.7 => (b"||".to_vec(), true),
+        [best, second, ..] if best.1 == "|" && second.1 == "||" && second.0 > best.0 * 0.7 => {
+            (b"||".to_vec(), true)
+        }
         [best, second, ..] => (best.1.into(), best.0 > second.0 * 1.3),
     }
 }

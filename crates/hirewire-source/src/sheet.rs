@@ -36,7 +36,8 @@ impl SheetReader {
             Some(sheet) => names.iter().find(|n| n.trim().eq_ignore_ascii_case(sheet.trim())),
             None => names.first(),
         };
-        let name = name.ok_or_else(|| fail(format!("no such sheet; there are: {}", names.join(", "))))?.clone();
+        let name =
+            name.ok_or_else(|| fail(format!("no such sheet; there are: {}", names.join(", "))))?.clone();
         let range = book.worksheet_range(&name).map_err(|e| fail(e.to_string()))?;
         Ok(Self { range, next: 0, raw: Vec::new() })
     }
@@ -101,7 +102,9 @@ fn unpacked_size(file: &mut (impl Read + Seek)) -> std::io::Result<Option<u64>> 
     let mut tail = vec![0; tail_length as usize];
     file.read_exact(&mut tail)?;
     let number = |bytes: &[u8], at: usize| {
-        bytes.get(at..at + 4).map_or(0, |b| u64::from(b[0]) | u64::from(b[1]) << 8 | u64::from(b[2]) << 16 | u64::from(b[3]) << 24)
+        bytes.get(at..at + 4).map_or(0, |b| {
+            u64::from(b[0]) | u64::from(b[1]) << 8 | u64::from(b[2]) << 16 | u64::from(b[3]) << 24
+        })
     };
     let Some(end) = tail.windows(4).rposition(|w| w == b"PK\x05\x06") else { return Ok(None) };
     let (size, offset) = (number(&tail, end + 12), number(&tail, end + 16));

@@ -63,7 +63,9 @@ pub(crate) fn detect(mut input: impl Read) -> io::Result<(&'static Encoding, Cer
                 Err(e) => {
                     good += non_ascii(&rest[..e.valid_up_to()]);
                     match e.error_len() {
-                        None if !last && rest.len() - e.valid_up_to() < 4 => break rest.len() - e.valid_up_to(),
+                        None if !last && rest.len() - e.valid_up_to() < 4 => {
+                            break rest.len() - e.valid_up_to();
+                        }
                         None => {
                             bad += 1;
                             break 0;
@@ -166,7 +168,11 @@ impl TextStream {
         self.buffer.copy_within(self.start..self.end, 0);
         self.end -= self.start;
         self.start = 0;
-        if self.decoder.is_some() { self.fill_decoded()? } else { self.fill_plain()? }
+        if self.decoder.is_some() {
+            self.fill_decoded()?
+        } else {
+            self.fill_plain()?
+        }
         if self.first && self.end > 0 {
             self.first = false;
             if self.buffer[..self.end].starts_with("\u{feff}".as_bytes()) {

@@ -1,0 +1,3 @@
+//! The file source against whole exports.
+
+mod samples;
