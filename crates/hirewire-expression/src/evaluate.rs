@@ -1,42 +1,432 @@
-//! Evaluation.
+//! Evaluation: the walk over the tree, conditions, branches and flow.
+//!
+//! The families of functions stand in the modules below; each is a method of [`Evaluator`].
+
+mod dates;
+mod fold;
+mod lists;
+mod logic;
+mod random;
+mod text;
+
+use std::borrow::Cow;
+use std::cell::{Cell, RefCell};
+
+pub(crate) use fold::{fold, is_pure};
+
+use crate::datetime::DateTime;
 use crate::environment::{Environment, Source};
 use crate::error::EvalError;
-use crate::node::Kind;
+use crate::function::Function;
+use crate::node::{Call, Comparison, Flow, Kind, Node};
+use crate::number::Number;
 use crate::parse::Parsed;
+use crate::pattern::Budget;
 use crate::trace::{Trace, TraceNode, TraceResult};
 use crate::value::{Outcome, Value};
 
-pub(crate) fn evaluate<'a, S: Source + ?Sized>(
-    parsed: &'a Parsed,
-    source: &'a S,
-    _environment: &'a Environment<'_>,
-) -> Result<Outcome<'a>, EvalError> {
-    let value = match &parsed.root.kind {
-        Kind::Attribute(slot) => source.value(*slot, &parsed.attributes[*slot]),
-        Kind::Text(text) => Value::from(&**text),
-        _ => {
-            return Err(EvalError {
-                function: "expression",
-                detail: "functions follow with the next landing".to_owned(),
-                at: parsed.root.span.clone(),
-            });
-        }
-    };
-    Ok(Outcome::Value { value, redact: false })
+/// What a node gives.
+pub(crate) type Eval<'a> = Result<Value<'a>, Stop>;
+
+/// Why the walk ends early: an error, or a flow keyword, which passes through every function around it.
+#[derive(Debug)]
+pub(crate) struct Stop(Box<Reason>);
+
+#[derive(Debug)]
+enum Reason {
+    /// A failure whose function is filled in by the call around it.
+    Detail(String),
+    Error(EvalError),
+    Flow(Flow),
 }
 
-pub(crate) fn trace<S: Source + ?Sized>(
+/// Longest text that a function may give, in bytes; nested replacements could otherwise grow without end.
+pub(crate) const LONGEST_TEXT: usize = 1 << 19;
+
+/// Fails; the call being evaluated adds its name and place.
+pub(crate) fn fail<T>(detail: impl Into<String>) -> Result<T, Stop> {
+    Err(Stop(Box::new(Reason::Detail(detail.into()))))
+}
+
+fn flow<T>(flow: Flow) -> Result<T, Stop> {
+    Err(Stop(Box::new(Reason::Flow(flow))))
+}
+
+pub(crate) struct Evaluator<'a> {
+    source: &'a dyn Source,
+    pub(crate) environment: Environment<'a>,
+    attributes: &'a [Box<str>],
+    redact: Cell<bool>,
+    /// What regular expressions may still cost.
+    pub(crate) budget: Budget,
+    tracer: Option<Tracer<'a>>,
+}
+
+struct Tracer<'a> {
+    text: &'a str,
+    /// The finished children of each node that is being evaluated.
+    open: RefCell<Vec<Vec<TraceNode>>>,
+}
+
+pub(crate) fn evaluate<'a>(
+    parsed: &'a Parsed,
+    source: &'a dyn Source,
+    environment: &Environment<'a>,
+) -> Result<Outcome<'a>, EvalError> {
+    // The commonest mappings need no walk.
+    if let Kind::Attribute(slot) = parsed.root.kind {
+        let value = present(source.value(slot, &parsed.attributes[slot]));
+        return Ok(Outcome::Value { value, redact: false });
+    }
+    Evaluator::new(source, environment, &parsed.attributes, None).outcome(&parsed.root)
+}
+
+pub(crate) fn trace(
     text: &str,
     parsed: &Parsed,
-    source: &S,
+    source: &dyn Source,
     environment: &Environment<'_>,
 ) -> Trace {
-    let outcome = evaluate(parsed, source, environment).map(Outcome::into_owned);
-    let root = TraceNode {
+    let tracer = Tracer { text, open: RefCell::new(vec![Vec::new()]) };
+    let evaluator = Evaluator::new(source, environment, &parsed.attributes, Some(tracer));
+    let outcome = evaluator.outcome(&parsed.root).map(Outcome::into_owned);
+    let roots = evaluator.tracer.map(|tracer| tracer.open.into_inner()).unwrap_or_default();
+    let root = roots.into_iter().flatten().next().unwrap_or_else(|| TraceNode {
         text: text.to_owned(),
-        at: 0..text.len(),
+        at: parsed.root.span.clone(),
         result: TraceResult::Failed,
         children: Vec::new(),
-    };
+    });
     Trace { outcome, root }
+}
+
+/// An attribute without values is an absent one.
+fn present(value: Value<'_>) -> Value<'_> {
+    match value {
+        Value::List(values) if values.is_empty() => Value::Null,
+        value => value,
+    }
+}
+
+impl<'a> Evaluator<'a> {
+    fn new(
+        source: &'a dyn Source,
+        environment: &Environment<'a>,
+        attributes: &'a [Box<str>],
+        tracer: Option<Tracer<'a>>,
+    ) -> Self {
+        let (redact, budget, environment) = (Cell::new(false), Budget::default(), *environment);
+        Self { source, environment, attributes, redact, budget, tracer }
+    }
+
+    fn outcome(&self, root: &'a Node) -> Result<Outcome<'a>, EvalError> {
+        match self.node(root) {
+            Ok(value) => Ok(Outcome::Value { value, redact: self.redact.get() }),
+            Err(Stop(reason)) => match *reason {
+                Reason::Flow(Flow::IgnoreAttribute) => Ok(Outcome::IgnoreAttribute),
+                Reason::Flow(Flow::IgnoreObject) => Ok(Outcome::IgnoreObject),
+                Reason::Error(error) => Err(error),
+                Reason::Detail(detail) => {
+                    Err(EvalError { function: "expression", detail, at: root.span.clone() })
+                }
+            },
+        }
+    }
+
+    pub(crate) fn node(&self, node: &'a Node) -> Eval<'a> {
+        match &self.tracer {
+            None => self.plain(node),
+            Some(tracer) => self.traced(node, tracer),
+        }
+    }
+
+    fn traced(&self, node: &'a Node, tracer: &Tracer<'a>) -> Eval<'a> {
+        tracer.open.borrow_mut().push(Vec::new());
+        let result = self.plain(node);
+        let mut open = tracer.open.borrow_mut();
+        let children = open.pop().unwrap_or_default();
+        let shown = match &result {
+            Ok(value) => TraceResult::Value(value.clone().into_owned()),
+            Err(Stop(reason)) => match **reason {
+                Reason::Flow(Flow::IgnoreAttribute) => TraceResult::IgnoreAttribute,
+                Reason::Flow(Flow::IgnoreObject) => TraceResult::IgnoreObject,
+                Reason::Detail(_) | Reason::Error(_) => TraceResult::Failed,
+            },
+        };
+        let text = tracer.text.get(node.span.clone()).unwrap_or_default().to_owned();
+        if let Some(siblings) = open.last_mut() {
+            siblings.push(TraceNode { text, at: node.span.clone(), result: shown, children });
+        }
+        result
+    }
+
+    fn plain(&self, node: &'a Node) -> Eval<'a> {
+        Ok(match &node.kind {
+            Kind::Attribute(slot) => present(self.source.value(*slot, &self.attributes[*slot])),
+            Kind::Text(text) => Value::Text(Cow::Borrowed(text)),
+            Kind::Number(number) => Value::Number(*number),
+            Kind::Boolean(value) => Value::Boolean(*value),
+            Kind::Null => Value::Null,
+            Kind::Word(word) => Value::Text(Cow::Borrowed(word.0)),
+            Kind::Flow(keyword) => return flow(*keyword),
+            Kind::Compare(comparison) => {
+                let result = self.compare(comparison);
+                return result.map_err(|stop| located(stop, comparison.operator.text(), node));
+            }
+            Kind::Concat(parts) => {
+                return self.concatenate(parts).map_err(|stop| located(stop, "&", node));
+            }
+            Kind::Call(call) => {
+                if let (Some(value), None) = (&call.folded, &self.tracer) {
+                    return Ok(value.borrowed());
+                }
+                return self.call(call).map_err(|stop| located(stop, call.info.name, node));
+            }
+        })
+    }
+
+    fn call(&self, call: &'a Call) -> Eval<'a> {
+        match call.function() {
+            Function::Append => self.append(call),
+            Function::AppRoleAssignments => self.role_values(call),
+            Function::AppRoleAssignmentsComplex | Function::AssertiveAppRoleAssignmentsComplex => {
+                self.roles(call)
+            }
+            Function::BitAnd => Ok(Value::integer(self.integer(call, 0)? & self.integer(call, 1)?)),
+            Function::CBool => self.cbool(call),
+            Function::CDate => self.date(call, 0).map(Value::DateTime),
+            Function::Coalesce => self.coalesce(call),
+            Function::ConvertFromBase64 => self.convert_from_base64(call),
+            Function::ConvertToBase64 => self.convert_to_base64(call),
+            Function::ConvertToUtf8Hex => self.convert_to_utf8_hex(call),
+            Function::Count => self.count(call),
+            Function::CStr => self.cstr(call),
+            Function::DateAdd => self.date_add(call),
+            Function::DateDiff => self.date_diff(call),
+            Function::DateFromNum => self.date_from_num(call),
+            Function::DefaultDomain => match self.environment.default_domain {
+                Some(domain) => Ok(Value::Text(Cow::Borrowed(domain))),
+                None => fail("the target has no default domain"),
+            },
+            Function::DnComponent => self.dn_component(call),
+            Function::Error => fail(self.text_or_empty(call, 0)?.into_owned()),
+            Function::FormatDateTime => self.format_date_time(call),
+            Function::Guid => Ok(Value::from(random::guid(self.environment.random))),
+            Function::IgnoreFlowIfNullOrEmpty => self.ignore_if_empty(call),
+            Function::Iif => self.iif(call),
+            Function::InStr => self.in_str(call),
+            Function::IsNothing | Function::IsNull => Ok(Value::Boolean(self.argument(call, 0)?.is_null())),
+            Function::IsNullOrEmpty => Ok(Value::Boolean(self.argument(call, 0)?.is_null_or_empty())),
+            Function::IsPresent => Ok(Value::Boolean(!self.argument(call, 0)?.is_null_or_empty())),
+            Function::IsString => self.is_string(call),
+            Function::Item => self.item(call),
+            Function::Join => self.join(call),
+            Function::Left => self.left(call),
+            Function::Len => self.len(call),
+            Function::Mid => self.mid(call),
+            Function::NormalizeDiacritics => {
+                self.map_argument(call, |text| Ok(crate::diacritics::normalize(text)))
+            }
+            Function::Not => self.not(call),
+            Function::Now => Ok(Value::DateTime(self.environment.now)),
+            Function::NumFromDate => self.num_from_date(call),
+            Function::PCase => self.pcase(call),
+            Function::Prepend => self.prepend(call),
+            Function::RandomString => self.random_string(call),
+            Function::Redact => {
+                self.redact.set(true);
+                self.argument(call, 0)
+            }
+            Function::RemoveDuplicates => self.remove_duplicates(call),
+            Function::Replace => self.replace(call),
+            Function::SelectUniqueValue => self.select_unique_value(call),
+            Function::SingleAppRoleAssignment => self.single_role(call),
+            Function::Split => self.split(call),
+            Function::StringFromSid => self.map_argument(call, text::sid_text),
+            Function::StripSpaces => self.map_argument(call, |text| Ok(text::strip_spaces(text))),
+            Function::Switch => self.switch(call),
+            Function::ToLower => self.change_case(call, crate::casing::to_lower),
+            Function::ToUpper => self.change_case(call, crate::casing::to_upper),
+            Function::Trim => self.map_argument(call, |text| Ok(text::sliced(text, str::trim))),
+            Function::Word => self.word(call),
+        }
+    }
+
+    /// The value of an argument; an omitted one has none.
+    pub(crate) fn argument(&self, call: &'a Call, position: usize) -> Eval<'a> {
+        match call.argument(position) {
+            Some(node) => self.node(node),
+            None => Ok(Value::Null),
+        }
+    }
+
+    /// One text, or nothing; several values are an error.
+    pub(crate) fn text(&self, value: Value<'a>) -> Result<Option<Cow<'a, str>>, Stop> {
+        Ok(Some(match value {
+            Value::Null => return Ok(None),
+            Value::Text(text) => text,
+            Value::Number(number) => Cow::Owned(number.to_string()),
+            Value::Boolean(value) => Cow::Borrowed(crate::value::boolean_text(value)),
+            Value::DateTime(moment) => Cow::Owned(moment.to_string()),
+            Value::List(mut values) if values.len() == 1 => values.swap_remove(0),
+            Value::List(_) | Value::Roles(_) => return fail("one value is needed here, not several"),
+        }))
+    }
+
+    /// One text; empty when there is no value.
+    pub(crate) fn text_or_empty(&self, call: &'a Call, position: usize) -> Result<Cow<'a, str>, Stop> {
+        let value = self.argument(call, position)?;
+        Ok(self.text(value)?.unwrap_or_default())
+    }
+
+    /// A whole number, from a number or its text.
+    pub(crate) fn integer(&self, call: &'a Call, position: usize) -> Result<i64, Stop> {
+        let value = self.argument(call, position)?;
+        let number = match &value {
+            Value::Number(number) => number.as_integer(),
+            Value::Text(text) => Number::parse(text).and_then(Number::as_integer),
+            Value::List(values) if values.len() == 1 => {
+                Number::parse(&values[0]).and_then(Number::as_integer)
+            }
+            _ => None,
+        };
+        match number {
+            Some(number) => Ok(number),
+            None => {
+                let name = call.info.parameter(position).map_or("value", |parameter| parameter.name);
+                fail(format!("`{name}` must be a whole number, {}", described(&value)))
+            }
+        }
+    }
+
+    /// Applies a function of one text to a value, or to each of several (`§2.2`).
+    pub(crate) fn map(
+        &self,
+        value: Value<'a>,
+        mut change: impl FnMut(Cow<'a, str>) -> Result<Cow<'a, str>, Stop>,
+    ) -> Eval<'a> {
+        let mut change = |text| match change(text) {
+            Ok(text) if text.len() > LONGEST_TEXT => fail("the result is too long"),
+            changed => changed,
+        };
+        match value {
+            Value::Null => Ok(Value::Null),
+            Value::Text(text) => change(text).map(Value::Text),
+            Value::List(values) => {
+                values.into_iter().map(change).collect::<Result<Vec<_>, _>>().map(Value::List)
+            }
+            Value::Roles(_) => fail("roles are no text"),
+            other => match self.text(other)? {
+                Some(text) => change(text).map(Value::Text),
+                None => Ok(Value::Null),
+            },
+        }
+    }
+
+    fn map_argument(
+        &self,
+        call: &'a Call,
+        change: impl FnMut(Cow<'a, str>) -> Result<Cow<'a, str>, Stop>,
+    ) -> Eval<'a> {
+        let value = self.argument(call, 0)?;
+        self.map(value, change)
+    }
+
+    /// A moment, from a moment or a date text.
+    pub(crate) fn date(&self, call: &'a Call, position: usize) -> Result<DateTime, Stop> {
+        let value = self.argument(call, position)?;
+        if let Value::DateTime(moment) = value {
+            return Ok(moment);
+        }
+        match self.text(value)? {
+            None => fail("there is no date: the value is missing"),
+            Some(text) => match crate::cdate::parse(&text) {
+                Some(moment) => Ok(moment),
+                None => fail(format!(
+                    "text of the form `{}` is no date; dates look like `2025-03-31`, `2025-03-31T08:00:00Z` or \
+                     `3/31/2025 8:00:00 AM`",
+                    crate::error::form_of(&text)
+                )),
+            },
+        }
+    }
+
+    /// `left operator right` (`§2.3`): numbers as numbers, moments by time, all else as text, case-sensitive.
+    fn compare(&self, comparison: &'a Comparison) -> Eval<'a> {
+        let left = self.node(&comparison.left)?;
+        let right = self.node(&comparison.right)?;
+        // [U] With a missing operand no comparison holds.
+        if left.is_null() || right.is_null() {
+            return Ok(Value::Boolean(false));
+        }
+        let order = match (&left, &right) {
+            (Value::DateTime(a), Value::DateTime(b)) => a.cmp(b),
+            (Value::Number(a), Value::Number(b)) => a.cmp(b),
+            _ => {
+                let (Some(a), Some(b)) = (self.text(left)?, self.text(right)?) else {
+                    return Ok(Value::Boolean(false));
+                };
+                compare_texts(&a, &b)
+            }
+        };
+        Ok(Value::Boolean(comparison.operator.holds(order)))
+    }
+
+    fn concatenate(&self, parts: &'a [Node]) -> Eval<'a> {
+        let mut result = Value::Text(Cow::Borrowed(""));
+        for part in parts {
+            let next = self.node(part)?;
+            result = self.joined(result, next)?;
+        }
+        Ok(result)
+    }
+
+    /// Two values one behind the other; several on one side are taken one by one.
+    pub(crate) fn joined(&self, left: Value<'a>, right: Value<'a>) -> Eval<'a> {
+        if let Value::List(values) = right {
+            if values.len() == 1 {
+                return self.joined(left, values.into_iter().next().map_or(Value::Null, Value::Text));
+            }
+            let left = self.text(left)?.unwrap_or_default();
+            let texts = values.into_iter().map(|right| text::append(left.clone(), &right));
+            return Ok(Value::List(texts.collect()));
+        }
+        let right = self.text(right)?.unwrap_or_default();
+        if left.is_null_or_empty() {
+            return Ok(Value::Text(right));
+        }
+        self.map(left, |left| Ok(text::append(left, &right)))
+    }
+}
+
+/// Texts of numbers compare as numbers.
+pub(crate) fn compare_texts(a: &str, b: &str) -> std::cmp::Ordering {
+    if a == b {
+        return std::cmp::Ordering::Equal;
+    }
+    match (Number::parse(a), Number::parse(b)) {
+        (Some(a), Some(b)) => a.cmp(&b),
+        _ => a.cmp(b),
+    }
+}
+
+fn located(stop: Stop, function: &'static str, node: &Node) -> Stop {
+    let Stop(mut reason) = stop;
+    if let Reason::Detail(detail) = &mut *reason {
+        let detail = std::mem::take(detail);
+        *reason = Reason::Error(EvalError { function, detail, at: node.span.clone() });
+    }
+    Stop(reason)
+}
+
+/// What a value is, without its content.
+fn described(value: &Value<'_>) -> String {
+    match value {
+        Value::Null => "and there is no value".to_owned(),
+        Value::Text(text) => format!("not text of the form `{}`", crate::error::form_of(text)),
+        Value::Number(_) => "not a number with a fraction".to_owned(),
+        Value::Boolean(_) => "not a Boolean".to_owned(),
+        Value::DateTime(_) => "not a date".to_owned(),
+        Value::List(_) | Value::Roles(_) => "not several values".to_owned(),
+    }
 }

@@ -68,16 +68,16 @@ impl Expression {
     }
 
     /// Evaluates for one source object.
-    pub fn evaluate<'a, S: Source + ?Sized>(
+    pub fn evaluate<'a>(
         &'a self,
-        source: &'a S,
-        environment: &'a Environment<'_>,
+        source: &'a dyn Source,
+        environment: &Environment<'a>,
     ) -> Result<Outcome<'a>, EvalError> {
         crate::evaluate::evaluate(&self.0.parsed, source, environment)
     }
 
     /// Evaluates and keeps every intermediate value.
-    pub fn trace<S: Source + ?Sized>(&self, source: &S, environment: &Environment<'_>) -> Trace {
+    pub fn trace(&self, source: &dyn Source, environment: &Environment<'_>) -> Trace {
         crate::evaluate::trace(&self.0.text, &self.0.parsed, source, environment)
     }
 

@@ -1,9 +1,16 @@
 //! The compact tree that is evaluated.
 
 use std::ops::Range;
+use std::sync::Arc;
 
+use crate::date_format::DateFormat;
 use crate::function::{Function, FunctionInfo};
+use crate::interval::Interval;
 use crate::number::Number;
+use crate::pattern::Pattern;
+use crate::pattern::Replacement;
+use crate::replace::Mode;
+use crate::value::Value;
 
 /// A part of an expression with its place in the text.
 #[derive(Debug, Clone)]
@@ -101,11 +108,15 @@ impl Word {
 pub(crate) struct Call {
     pub(crate) info: &'static FunctionInfo,
     pub(crate) arguments: Box<[Option<Node>]>,
+    /// What constant arguments allow to prepare once.
+    pub(crate) prepared: Prepared,
+    /// The result, when it depends on constants only.
+    pub(crate) folded: Option<Value<'static>>,
 }
 
 impl Call {
     pub(crate) fn new(info: &'static FunctionInfo, arguments: Box<[Option<Node>]>) -> Self {
-        Self { info, arguments }
+        Self { info, arguments, prepared: Prepared::Nothing, folded: None }
     }
 
     pub(crate) fn function(&self) -> Function {
@@ -116,6 +127,28 @@ impl Call {
     pub(crate) fn argument(&self, position: usize) -> Option<&Node> {
         self.arguments.get(position)?.as_ref()
     }
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Prepared {
+    Nothing,
+    Interval(Interval),
+    /// Input and output format of `FormatDateTime`, where constant.
+    Formats {
+        input: Option<Arc<DateFormat>>,
+        output: Option<Arc<DateFormat>>,
+    },
+    Replace(Box<PreparedReplace>),
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct PreparedReplace {
+    pub(crate) mode: Mode,
+    pub(crate) pattern: Option<Arc<Pattern>>,
+    /// The constant replacement text, taken apart for the constant pattern.
+    pub(crate) replacement: Option<Replacement>,
+    /// The constant group name as the pattern's group number.
+    pub(crate) group: Option<usize>,
 }
 
 impl Node {

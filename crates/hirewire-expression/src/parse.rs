@@ -6,10 +6,11 @@
 use std::ops::Range;
 
 use crate::error::ParseError;
-use crate::function::{self, FunctionInfo};
+use crate::function::{self, Function, FunctionInfo};
 use crate::nearest::nearest;
 use crate::node::{Call, Comparison, Flow, Kind, Node, Operator, Word};
 use crate::number::Number;
+use crate::validate;
 
 /// Longest text that is accepted when a mapping is saved, in characters (`§1.1`).
 pub const MAXIMUM_LENGTH: usize = 10_000;
@@ -53,6 +54,7 @@ pub(crate) fn parse(text: &str, options: ParseOptions) -> Result<Parsed, ParseEr
     if parser.at < text.len() {
         return Err(parser.unexpected("the end of the expression"));
     }
+    validate::root(&root)?;
     Ok(Parsed { root, attributes: parser.attributes })
 }
 
@@ -92,6 +94,8 @@ impl Parser<'_> {
             None => left,
             Some(operator) => {
                 let right = self.concatenation()?;
+                validate::operand(&left)?;
+                validate::operand(&right)?;
                 let span = left.span.start..right.span.end;
                 let place = self.at;
                 if self.operator().is_some() {
@@ -133,6 +137,7 @@ impl Parser<'_> {
                 break;
             }
         }
+        parts.iter().try_for_each(validate::operand)?;
         let span = parts[0].span.start..parts[parts.len() - 1].span.end;
         Ok(Node { kind: Kind::Concat(parts.into_boxed_slice()), span })
     }
@@ -175,27 +180,36 @@ impl Parser<'_> {
     /// A name with balanced brackets inside; brackets within a quoted part do not count (§1.3).
     fn attribute(&mut self) -> Result<Node, ParseError> {
         let start = self.at;
+        // A lone quote is part of the name when reading it as the start of a quoted part leads nowhere.
+        let end = self.end_of_attribute(1).or_else(|| self.end_of_attribute(2));
+        let Some(end) = end else {
+            return Err(ParseError::UnterminatedAttribute { at: start..self.text.len() });
+        };
+        self.at = end;
+        // [U] Whitespace inside the brackets is no part of the name.
+        let name = self.text[start + 1..end - 1].trim();
+        if name.is_empty() {
+            return Err(ParseError::EmptyAttribute { at: start..end });
+        }
+        let slot = self.slot(name);
+        Ok(Node { kind: Kind::Attribute(slot), span: start..end })
+    }
+
+    /// The end of the reference at the current position, where quotes count from a depth of brackets on.
+    fn end_of_attribute(&self, quotes_from: usize) -> Option<usize> {
         let (mut nesting, mut quoted) = (0_usize, false);
-        for (offset, byte) in self.text.as_bytes()[start..].iter().enumerate() {
+        for (offset, byte) in self.text.as_bytes()[self.at..].iter().enumerate() {
             match byte {
-                // A quote at the outermost level is part of a broken reference, not of a filter.
-                b'"' if nesting > 1 => quoted = !quoted,
+                b'"' if nesting >= quotes_from => quoted = !quoted,
                 b'[' if !quoted => nesting += 1,
                 b']' if !quoted => nesting -= 1,
                 _ => {}
             }
             if nesting == 0 {
-                self.at = start + offset + 1;
-                // [U] Whitespace inside the brackets is no part of the name.
-                let name = self.text[start + 1..self.at - 1].trim();
-                if name.is_empty() {
-                    return Err(ParseError::EmptyAttribute { at: start..self.at });
-                }
-                let slot = self.slot(name);
-                return Ok(Node { kind: Kind::Attribute(slot), span: start..self.at });
+                return Some(self.at + offset + 1);
             }
         }
-        Err(ParseError::UnterminatedAttribute { at: start..self.text.len() })
+        None
     }
 
     fn slot(&mut self, name: &str) -> usize {
@@ -286,7 +300,8 @@ impl Parser<'_> {
         arguments: Vec<Option<Node>>,
         span: Range<usize>,
     ) -> Result<Node, ParseError> {
-        let call = Call::new(info, arguments.into_boxed_slice());
+        let mut call = Call::new(info, arguments.into_boxed_slice());
+        validate::call(&mut call, &span)?;
         Ok(Node { kind: Kind::Call(Box::new(call)), span })
     }
 
@@ -330,7 +345,7 @@ impl Parser<'_> {
 }
 
 impl Parsed {
-    pub(crate) fn uses(&self, function: crate::function::Function) -> bool {
+    pub(crate) fn uses(&self, function: Function) -> bool {
         let mut found = false;
         self.root.walk(&mut |node| {
             found |= matches!(&node.kind, Kind::Call(call) if call.function() == function);

@@ -106,22 +106,22 @@ impl<'a> Value<'a> {
 
     /// The same value, borrowing from this one.
     pub fn borrowed(&self) -> Value<'_> {
-        fn borrow<'b>(text: &'b Cow<'_, str>) -> Cow<'b, str> {
-            Cow::Borrowed(text.as_ref())
-        }
         match self {
             Self::Null => Value::Null,
             Self::Text(text) => Value::Text(Cow::Borrowed(text.as_ref())),
             Self::Number(number) => Value::Number(*number),
             Self::Boolean(value) => Value::Boolean(*value),
             Self::DateTime(moment) => Value::DateTime(*moment),
-            Self::List(values) => Value::List(values.iter().map(borrow).collect()),
-            Self::Roles(roles) => Value::Roles(
-                roles
-                    .iter()
-                    .map(|role| Role { value: borrow(&role.value), display: borrow(&role.display) })
-                    .collect(),
-            ),
+            Self::List(values) => {
+                Value::List(values.iter().map(|value| Cow::Borrowed(value.as_ref())).collect())
+            }
+            Self::Roles(roles) => {
+                let roles = roles.iter().map(|role| Role {
+                    value: Cow::Borrowed(role.value.as_ref()),
+                    display: Cow::Borrowed(role.display.as_ref()),
+                });
+                Value::Roles(roles.collect())
+            }
         }
     }
 }

@@ -1,0 +1,309 @@
+//! Functions on text.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::{Eval, Evaluator, Stop, fail};
+use crate::casing::{self, Culture};
+use crate::node::Call;
+use crate::value::Value;
+
+impl<'a> Evaluator<'a> {
+    pub(super) fn append(&self, call: &'a Call) -> Eval<'a> {
+        let source = self.argument(call, 0)?;
+        let suffix = self.argument(call, 1)?;
+        self.joined(source, suffix)
+    }
+
+    pub(super) fn prepend(&self, call: &'a Call) -> Eval<'a> {
+        self.append(call)
+    }
+
+    pub(super) fn cstr(&self, call: &'a Call) -> Eval<'a> {
+        self.map_argument(call, Ok)
+    }
+
+    pub(super) fn change_case(
+        &self,
+        call: &'a Call,
+        change: fn(Cow<'_, str>, Culture) -> Cow<'_, str>,
+    ) -> Eval<'a> {
+        let culture = self.text_or_empty(call, 1)?;
+        let Some(culture) = Culture::find(&culture) else {
+            return fail("the culture is unknown; cultures are named like `tr-TR`");
+        };
+        self.map_argument(call, |text| Ok(change(text, culture)))
+    }
+
+    pub(super) fn pcase(&self, call: &'a Call) -> Eval<'a> {
+        let separators = self.argument(call, 1)?;
+        let separators = self.text(separators)?;
+        self.map_argument(call, |text| Ok(Cow::Owned(casing::title(&text, separators.as_deref()))))
+    }
+
+    pub(super) fn left(&self, call: &'a Call) -> Eval<'a> {
+        let source = self.argument(call, 0)?;
+        let count = self.integer(call, 1)?;
+        if source.is_null() {
+            return Ok(Value::from(""));
+        }
+        // A negative number leaves the text as it is.
+        let count = usize::try_from(count).unwrap_or(usize::MAX);
+        self.map(source, |text| Ok(sliced(text, |text| &text[..byte_of(text, count)])))
+    }
+
+    pub(super) fn mid(&self, call: &'a Call) -> Eval<'a> {
+        let source = self.argument(call, 0)?;
+        let (start, length) = (self.integer(call, 1)?, self.integer(call, 2)?);
+        if source.is_null() {
+            return Ok(Value::from(""));
+        }
+        // [U] Positions before the text are an error, positions behind it give the empty text.
+        if start < 1 {
+            return fail("`start` counts from 1");
+        }
+        let Ok(length) = usize::try_from(length) else { return fail("`length` must not be negative") };
+        let skip = usize::try_from(start - 1).unwrap_or(usize::MAX);
+        self.map(source, |text| {
+            Ok(sliced(text, |text| {
+                let rest = &text[byte_of(text, skip)..];
+                &rest[..byte_of(rest, length)]
+            }))
+        })
+    }
+
+    pub(super) fn len(&self, call: &'a Call) -> Eval<'a> {
+        let count = |text: &str| i64::try_from(text.chars().count()).unwrap_or(i64::MAX);
+        match self.argument(call, 0)? {
+            Value::List(values) if values.len() != 1 => {
+                Ok(Value::List(values.iter().map(|value| Cow::Owned(count(value).to_string())).collect()))
+            }
+            value => Ok(Value::integer(self.text(value)?.map_or(0, |text| count(&text)))),
+        }
+    }
+
+    pub(super) fn word(&self, call: &'a Call) -> Eval<'a> {
+        let source = self.argument(call, 0)?;
+        let number = self.integer(call, 1)?;
+        let delimiters = self.text_or_empty(call, 2)?;
+        if source.is_null() {
+            return Ok(Value::from(""));
+        }
+        let index = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
+        let Some(index) = index else { return Ok(Value::from("")) };
+        self.map(source, |text| {
+            Ok(sliced(text, |text| {
+                // [U] Neighbouring delimiters make no empty words.
+                text.split(|c| delimiters.contains(c))
+                    .filter(|word| !word.is_empty())
+                    .nth(index)
+                    .unwrap_or("")
+            }))
+        })
+    }
+
+    pub(super) fn in_str(&self, call: &'a Call) -> Eval<'a> {
+        let source = self.argument(call, 0)?;
+        let wanted = self.text_or_empty(call, 1)?;
+        let start = if call.argument(2).is_some() { self.integer(call, 2)? } else { 1 };
+        let Some(start) = usize::try_from(start).ok().filter(|start| *start > 0) else {
+            return fail("`start` counts from 1");
+        };
+        let ignore_case = match &*self.text_or_empty(call, 3)? {
+            "" | "vbBinaryCompare" | "0" => false,
+            "vbTextCompare" | "1" => true,
+            _ => return fail("`compareType` is `vbBinaryCompare` or `vbTextCompare`"),
+        };
+        let Some(text) = self.text(source)? else { return Ok(Value::integer(0)) };
+        let found = if ignore_case {
+            // One letter for one: positions stay the same.
+            let lower = |text: &str| casing::to_lower(Cow::Borrowed(text), Culture::Invariant).into_owned();
+            position(&lower(&text), &lower(&wanted), start)
+        } else {
+            position(&text, &wanted, start)
+        };
+        Ok(Value::integer(i64::try_from(found).unwrap_or(0)))
+    }
+
+    pub(super) fn dn_component(&self, call: &'a Call) -> Eval<'a> {
+        let source = self.argument(call, 0)?;
+        let number = self.integer(call, 1)?;
+        let Some(index) = usize::try_from(number).ok().and_then(|number| number.checked_sub(1)) else {
+            return fail("`n` counts from 1");
+        };
+        let Some(dn) = self.text(source)? else { return Ok(Value::Null) };
+        Ok(Value::from(dn_value(&dn, index)))
+    }
+
+    pub(super) fn convert_to_base64(&self, call: &'a Call) -> Eval<'a> {
+        self.map_argument(call, |text| {
+            let bytes: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+            Ok(Cow::Owned(STANDARD.encode(bytes)))
+        })
+    }
+
+    pub(super) fn convert_from_base64(&self, call: &'a Call) -> Eval<'a> {
+        let encoding = self.text_or_empty(call, 1)?;
+        self.map_argument(call, |text| {
+            let bytes = base64_bytes(&text)?;
+            Ok(Cow::Owned(match &*encoding {
+                "" | "Unicode" => {
+                    let (pairs, rest) = bytes.as_chunks::<2>();
+                    let units = pairs.iter().map(|pair| u16::from_le_bytes(*pair));
+                    let mut text: String = char::decode_utf16(units)
+                        .map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER))
+                        .collect();
+                    text.extend(rest.iter().map(|_| char::REPLACEMENT_CHARACTER));
+                    text
+                }
+                "UTF8" => String::from_utf8_lossy(&bytes).into_owned(),
+                "ASCII" => bytes.iter().map(|b| if b.is_ascii() { char::from(*b) } else { '?' }).collect(),
+                _ => return fail("`encoding` is `Unicode`, `UTF8` or `ASCII`"),
+            }))
+        })
+    }
+
+    pub(super) fn convert_to_utf8_hex(&self, call: &'a Call) -> Eval<'a> {
+        self.map_argument(call, |text| {
+            let mut hex = String::with_capacity(text.len() * 2);
+            for byte in text.bytes() {
+                // Writing to a string cannot fail.
+                let _ = write!(hex, "{byte:02X}");
+            }
+            Ok(Cow::Owned(hex))
+        })
+    }
+}
+
+/// `left` with `right` behind it, without copying when one of them is empty.
+pub(super) fn append<'a>(left: Cow<'a, str>, right: &str) -> Cow<'a, str> {
+    if right.is_empty() {
+        return left;
+    }
+    match left {
+        Cow::Borrowed(left) => {
+            let mut text = String::with_capacity(left.len() + right.len());
+            text.push_str(left);
+            text.push_str(right);
+            Cow::Owned(text)
+        }
+        Cow::Owned(mut left) => {
+            left.push_str(right);
+            Cow::Owned(left)
+        }
+    }
+}
+
+/// A piece of a text: borrowed from a borrowed one, cut out of an owned one.
+pub(super) fn sliced<'a>(text: Cow<'a, str>, slice: impl for<'t> FnOnce(&'t str) -> &'t str) -> Cow<'a, str> {
+    match text {
+        Cow::Borrowed(text) => Cow::Borrowed(slice(text)),
+        Cow::Owned(mut text) => {
+            let piece = slice(&text);
+            if piece.len() < text.len() {
+                text = piece.to_owned();
+            }
+            Cow::Owned(text)
+        }
+    }
+}
+
+/// The byte at which the n-th character (from 0) begins, or the end.
+fn byte_of(text: &str, n: usize) -> usize {
+    if n >= text.len() {
+        return text.len();
+    }
+    if text.as_bytes()[..n].is_ascii() {
+        return n;
+    }
+    text.char_indices().nth(n).map_or(text.len(), |(at, _)| at)
+}
+
+/// The position from 1 of `wanted` at or after the character `start`; 0 when it does not occur.
+fn position(text: &str, wanted: &str, start: usize) -> usize {
+    // [U] The empty text is found where the search begins.
+    if wanted.is_empty() {
+        return start;
+    }
+    let from = byte_of(text, start - 1);
+    match text[from..].find(wanted) {
+        Some(offset) => text[..from + offset].chars().count() + 1,
+        None => 0,
+    }
+}
+
+pub(super) fn strip_spaces(text: Cow<'_, str>) -> Cow<'_, str> {
+    if text.contains(' ') { Cow::Owned(text.replace(' ', "")) } else { text }
+}
+
+fn base64_bytes(text: &str) -> Result<Vec<u8>, Stop> {
+    // As in .NET, white space between the digits does not count.
+    let compact: String = text.chars().filter(|c| !matches!(c, ' ' | '\t' | '\r' | '\n')).collect();
+    STANDARD.decode(compact).or_else(|_| fail("the text is not Base64"))
+}
+
+/// The value of the n-th component (from 0) of a distinguished name, without its escapes.
+fn dn_value(dn: &str, index: usize) -> Option<String> {
+    let (mut component, mut started) = (0, false);
+    let mut value: Vec<u8> = Vec::new();
+    let mut quoted = false;
+    let mut bytes = dn.bytes().peekable();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'\\' => {
+                let escaped = bytes.next()?;
+                let hex = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+                let pair = hex(escaped).and_then(|high| Some((high, hex(*bytes.peek()?)?)));
+                let byte = match pair {
+                    Some((high, low)) => {
+                        bytes.next();
+                        high << 4 | low
+                    }
+                    None => escaped,
+                };
+                if component == index && started {
+                    value.push(byte);
+                }
+            }
+            b'"' if started => quoted = !quoted,
+            b',' | b';' if !quoted => {
+                if component == index {
+                    break;
+                }
+                component += 1;
+                started = false;
+            }
+            b'=' if !started => started = true,
+            other => {
+                if component == index && started {
+                    value.push(other);
+                }
+            }
+        }
+    }
+    (component == index && started).then(|| String::from_utf8_lossy(&value).trim().to_owned())
+}
+
+/// `S-1-…` from the bytes of a security identifier in Base64; text of that form stays.
+pub(super) fn sid_text(text: Cow<'_, str>) -> Result<Cow<'_, str>, Stop> {
+    if text.starts_with("S-1-") {
+        return Ok(text);
+    }
+    let bytes = base64_bytes(&text)?;
+    let Some((&[revision, count, a, b, c, d, e, f], rest)) = bytes.split_first_chunk::<8>() else {
+        return fail("the bytes are no security identifier");
+    };
+    if revision != 1 || rest.len() != usize::from(count) * 4 {
+        return fail("the bytes are no security identifier");
+    }
+    let authority = u64::from_be_bytes([0, 0, a, b, c, d, e, f]);
+    let mut sid = format!("S-1-{authority}");
+    for part in rest.as_chunks::<4>().0 {
+        // Writing to a string cannot fail.
+        let _ = write!(sid, "-{}", u32::from_le_bytes(*part));
+    }
+    Ok(Cow::Owned(sid))
+}

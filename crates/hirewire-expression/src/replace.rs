@@ -1,0 +1,208 @@
+//! The five ways of `Replace` (`spec/expressions.md §6`).
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use crate::evaluate::{Eval, Evaluator, LONGEST_TEXT, Stop, fail};
+use crate::node::{Call, Prepared, PreparedReplace};
+use crate::pattern::{self, Pattern, Replacement, TooManySteps};
+use crate::value::Value;
+
+/// Argument positions.
+pub(crate) const OLD: usize = 1;
+pub(crate) const PATTERN: usize = 2;
+pub(crate) const GROUP: usize = 3;
+pub(crate) const NEW: usize = 4;
+pub(crate) const ATTRIBUTE: usize = 5;
+pub(crate) const TEMPLATE: usize = 6;
+
+/// What `Replace` does follows from which arguments are given; an empty text is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Every occurrence of oldValue.
+    Plain,
+    /// Every occurrence of oldValue in the template becomes the source.
+    Template,
+    /// A template without oldValue is the result [I].
+    TemplateOnly,
+    /// Every match of the pattern.
+    Pattern,
+    /// The text of one group in every match.
+    Group,
+    /// An empty source takes a group from another attribute.
+    Fallback,
+}
+
+impl Mode {
+    /// `None` for combinations without meaning.
+    pub(crate) fn of(call: &Call) -> Option<Self> {
+        let given =
+            [OLD, PATTERN, GROUP, NEW, ATTRIBUTE, TEMPLATE].map(|position| call.argument(position).is_some());
+        Some(match given {
+            [true, false, false, true, false, false] => Self::Plain,
+            [true, false, false, false, false, true] => Self::Template,
+            [false, false, false, false, false, true] => Self::TemplateOnly,
+            [false, true, false, true, false, false] => Self::Pattern,
+            [false, true, true, true, false, false] => Self::Group,
+            [false, true, true, false, true, false] => Self::Fallback,
+            _ => return None,
+        })
+    }
+}
+
+impl<'a> Evaluator<'a> {
+    pub(crate) fn replace(&self, call: &'a Call) -> Eval<'a> {
+        let Prepared::Replace(prepared) = &call.prepared else {
+            return fail("the arguments of `Replace` have no meaning together");
+        };
+        let source = self.argument(call, 0)?;
+        if prepared.mode == Mode::Fallback {
+            return self.replace_fallback(call, prepared, source);
+        }
+        if source.is_null() {
+            return Ok(Value::Null);
+        }
+        match prepared.mode {
+            Mode::Plain => {
+                let old = self.text_or_empty(call, OLD)?;
+                let new = self.text_or_empty(call, NEW)?;
+                self.map(source, |text| replace_plain(text, &old, &new))
+            }
+            Mode::Template => {
+                let old = self.text_or_empty(call, OLD)?;
+                let template = self.text_or_empty(call, TEMPLATE)?;
+                self.map(source, |text| {
+                    if old.is_empty() {
+                        Ok(template.clone())
+                    } else {
+                        replace_plain(template.clone(), &old, &text)
+                    }
+                })
+            }
+            Mode::TemplateOnly => self.argument(call, TEMPLATE),
+            Mode::Group => {
+                let pattern = self.pattern(call, prepared)?;
+                let group = self.group(call, prepared, &pattern)?;
+                let new = self.text_or_empty(call, NEW)?;
+                self.map(source, |text| {
+                    rewrite(text, |text| pattern.as_ref().replace_group(text, group, &new, &self.budget))
+                })
+            }
+            Mode::Pattern | Mode::Fallback => {
+                let pattern = self.pattern(call, prepared)?;
+                match &prepared.replacement {
+                    Some(replacement) => self.map(source, |text| {
+                        rewrite(text, |text| pattern.as_ref().replace(text, replacement, &self.budget))
+                    }),
+                    None => {
+                        let replacement = self.replacement(call, pattern.as_ref())?;
+                        self.map(source, |text| {
+                            rewrite(text, |text| pattern.as_ref().replace(text, &replacement, &self.budget))
+                        })
+                    }
+                }
+            }
+        }
+    }
+
+    fn replace_fallback(&self, call: &'a Call, prepared: &'a PreparedReplace, source: Value<'a>) -> Eval<'a> {
+        if !source.is_null_or_empty() {
+            return Ok(source);
+        }
+        let pattern = self.pattern(call, prepared)?;
+        let group = self.group(call, prepared, &pattern)?;
+        let other = self.argument(call, ATTRIBUTE)?;
+        let Some(text) = self.text(other)? else { return Ok(Value::Null) };
+        // [U] Without a match there is no value.
+        let found = match &text {
+            Cow::Borrowed(text) => {
+                pattern.as_ref().first_group(text, group, &self.budget).map(|found| found.map(Cow::Borrowed))
+            }
+            Cow::Owned(text) => pattern
+                .as_ref()
+                .first_group(text, group, &self.budget)
+                .map(|found| found.map(|text| Cow::Owned(text.to_owned()))),
+        };
+        found
+            .or_else(too_many_steps)
+            .map(|found: Option<Cow<'a, str>>| found.map_or(Value::Null, Value::Text))
+    }
+
+    fn replacement(&self, call: &'a Call, pattern: &Pattern) -> Result<Replacement, Stop> {
+        Ok(pattern.replacement(&self.text_or_empty(call, NEW)?))
+    }
+
+    fn pattern(&self, call: &'a Call, prepared: &'a PreparedReplace) -> Result<ReadyPattern<'a>, Stop> {
+        if let Some(pattern) = &prepared.pattern {
+            return Ok(ReadyPattern::Constant(pattern));
+        }
+        let text = self.text_or_empty(call, PATTERN)?;
+        match pattern::cached(&text) {
+            Ok(pattern) => Ok(ReadyPattern::Computed(pattern)),
+            Err(error) => fail(format!("the regular expression cannot be used: {error}")),
+        }
+    }
+
+    fn group(
+        &self,
+        call: &'a Call,
+        prepared: &PreparedReplace,
+        pattern: &ReadyPattern<'_>,
+    ) -> Result<usize, Stop> {
+        if let Some(group) = prepared.group {
+            return Ok(group);
+        }
+        let name = self.text_or_empty(call, GROUP)?;
+        match pattern.as_ref().group(&name) {
+            Some(group) => Ok(group),
+            None => fail("the regular expression defines no group of the given name"),
+        }
+    }
+}
+
+enum ReadyPattern<'a> {
+    Constant(&'a Pattern),
+    Computed(Arc<Pattern>),
+}
+
+impl AsRef<Pattern> for ReadyPattern<'_> {
+    fn as_ref(&self) -> &Pattern {
+        match self {
+            Self::Constant(pattern) => pattern,
+            Self::Computed(pattern) => pattern,
+        }
+    }
+}
+
+fn replace_plain<'a>(text: Cow<'a, str>, old: &str, new: &str) -> Result<Cow<'a, str>, Stop> {
+    // [U] An empty oldValue changes nothing.
+    if old.is_empty() || !text.contains(old) {
+        return Ok(text);
+    }
+    if new.len() > old.len() && text.matches(old).count().saturating_mul(new.len()) > LONGEST_TEXT {
+        return fail("the result is too long");
+    }
+    Ok(Cow::Owned(text.replace(old, new)))
+}
+
+/// Runs a rewriting that may give back a piece of its input, without copying where possible.
+fn rewrite<'a>(
+    text: Cow<'a, str>,
+    rewrite: impl for<'t> Fn(&'t str) -> Result<Cow<'t, str>, TooManySteps>,
+) -> Result<Cow<'a, str>, Stop> {
+    match text {
+        Cow::Borrowed(text) => rewrite(text).or_else(too_many_steps),
+        Cow::Owned(text) => {
+            let same = match rewrite(&text) {
+                Ok(Cow::Borrowed(piece)) if piece.len() == text.len() => None,
+                Ok(piece) => Some(piece.into_owned()),
+                Err(error) => return too_many_steps(error),
+            };
+            Ok(Cow::Owned(same.unwrap_or(text)))
+        }
+    }
+}
+
+fn too_many_steps<T>(error: TooManySteps) -> Result<T, Stop> {
+    fail(error.to_string())
+}
