@@ -7,7 +7,8 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Serialize;
 
 /// Content type of Graph's JSON answers (spec/inbound-api.md §2.3) [S].
-pub const JSON: &str = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8";
+pub const JSON: &str =
+    "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8";
 
 /// What is sent.
 #[derive(Debug)]
@@ -32,11 +33,7 @@ pub struct Answer {
 impl Answer {
     /// An answer without a body.
     pub fn empty(status: StatusCode) -> Self {
-        Self {
-            status,
-            headers: HeaderMap::new(),
-            payload: Payload::Bytes(Bytes::new()),
-        }
+        Self { status, headers: HeaderMap::new(), payload: Payload::Bytes(Bytes::new()) }
     }
 
     /// 204.

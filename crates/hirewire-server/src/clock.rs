@@ -18,9 +18,7 @@ pub struct Clock {
 
 impl Default for Clock {
     fn default() -> Self {
-        Self {
-            reading: Mutex::new(Reading::Offset(SignedDuration::ZERO)),
-        }
+        Self { reading: Mutex::new(Reading::Offset(SignedDuration::ZERO)) }
     }
 }
 
@@ -28,7 +26,9 @@ impl Clock {
     /// The moment it is here.
     pub fn now(&self) -> Timestamp {
         match *self.reading.lock().unwrap_or_else(PoisonError::into_inner) {
-            Reading::Offset(offset) => Timestamp::now().saturating_add(offset).unwrap_or_else(|_| Timestamp::now()),
+            Reading::Offset(offset) => {
+                Timestamp::now().saturating_add(offset).unwrap_or_else(|_| Timestamp::now())
+            }
             Reading::Frozen(at) => at,
         }
     }
@@ -40,11 +40,8 @@ impl Clock {
 
     /// Sets the time; `frozen` makes it stand there.
     pub fn set(&self, at: Timestamp, frozen: bool) {
-        let reading = if frozen {
-            Reading::Frozen(at)
-        } else {
-            Reading::Offset(Timestamp::now().duration_until(at))
-        };
+        let reading =
+            if frozen { Reading::Frozen(at) } else { Reading::Offset(Timestamp::now().duration_until(at)) };
         *self.reading.lock().unwrap_or_else(PoisonError::into_inner) = reading;
     }
 

@@ -7,8 +7,11 @@ use http::StatusCode;
 use http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
 use serde_json::{Map, Value, json};
 
+use hirewire_store::StoreError;
+
 use crate::answer::Answer;
 use crate::ids::RequestIds;
+use crate::service::ServiceError;
 
 /// Text of a full upload queue (spec/inbound-api.md §4.4) [D].
 const BUCKET_FULL: &str = "The bucket that stores the ingested data is full, please wait for the synchronization service to process the ingested data and retry this request.";
@@ -81,10 +84,7 @@ impl ApiError {
 
     /// 401 with the texts of §3.1.
     pub fn unauthenticated(message: &'static str) -> Self {
-        Self {
-            challenge: true,
-            ..Self::new(StatusCode::UNAUTHORIZED, "InvalidAuthenticationToken", message)
-        }
+        Self { challenge: true, ..Self::new(StatusCode::UNAUTHORIZED, "InvalidAuthenticationToken", message) }
     }
 
     /// 403: the token lacks a permission.
@@ -103,7 +103,8 @@ impl ApiError {
 
     /// The backend's own way of not knowing a route: 404 with JSON text as message (§2.4).
     pub fn unknown_route(uri: &str) -> Self {
-        let text = json!({ "Message": format!("No HTTP resource was found that matches the request URI '{uri}'.") });
+        let text =
+            json!({ "Message": format!("No HTTP resource was found that matches the request URI '{uri}'.") });
         Self::new(StatusCode::NOT_FOUND, "UnknownError", text.to_string())
     }
 
@@ -113,7 +114,9 @@ impl ApiError {
         Self::new(
             StatusCode::NOT_FOUND,
             "Request_ResourceNotFound",
-            format!("Resource '{shown}' does not exist or one of its queried reference-property objects are not present."),
+            format!(
+                "Resource '{shown}' does not exist or one of its queried reference-property objects are not present."
+            ),
         )
     }
 
@@ -197,13 +200,13 @@ impl ApiError {
     }
 
     /// Adds a finding.
-    pub fn with_detail(mut self, code: impl Into<Cow<'static, str>>, target: Option<String>, message: impl Into<String>) -> Self {
-        self.details.push(Detail {
-            code: code.into(),
-            target,
-            message: message.into(),
-            hint: None,
-        });
+    pub fn with_detail(
+        mut self,
+        code: impl Into<Cow<'static, str>>,
+        target: Option<String>,
+        message: impl Into<String>,
+    ) -> Self {
+        self.details.push(Detail { code: code.into(), target, message: message.into(), hint: None });
         self
     }
 
@@ -253,6 +256,35 @@ impl ApiError {
     }
 }
 
+/// Refusals of the runtime in the API's shape.
+impl From<ServiceError> for ApiError {
+    fn from(error: ServiceError) -> Self {
+        match error {
+            ServiceError::QueueFull => Self::bucket_full(false),
+            ServiceError::NotFound(text) => Self::not_found(text),
+            ServiceError::Refused(text) => Self::bad_request(text),
+            ServiceError::Busy(text) => Self::new(StatusCode::CONFLICT, "Conflict", text),
+            ServiceError::Internal(text) => Self::unavailable(text),
+        }
+    }
+}
+
+/// What the store cannot do is trouble of ours; its words stay in our log.
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NotFound { .. } => Self::not_found(error.to_string()),
+            StoreError::Filter { reason } => Self::bad_request("Invalid filter clause").with_detail(
+                "Filter",
+                Some("$filter".into()),
+                reason,
+            ),
+            StoreError::Exists { .. } => Self::new(StatusCode::CONFLICT, "Conflict", error.to_string()),
+            other => Self::unavailable(other),
+        }
+    }
+}
+
 fn detail_json(detail: &Detail) -> Value {
     let mut member = Map::new();
     member.insert("code".into(), json!(detail.code));
@@ -272,7 +304,11 @@ mod tests {
 
     #[test]
     fn bodies_are_as_the_samples_print_them() {
-        let ids = RequestIds::for_test("b1d7c0de-0000-4000-8000-000000000005", "c11e27a0-0000-4000-8000-000000000005", "2026-11-02T08:14:05Z");
+        let ids = RequestIds::for_test(
+            "b1d7c0de-0000-4000-8000-000000000005",
+            "c11e27a0-0000-4000-8000-000000000005",
+            "2026-11-02T08:14:05Z",
+        );
         for (error, file) in [
             (ApiError::invalid_data_format(), "71-answer-400"),
             (ApiError::unauthenticated("Access token has expired or is not yet valid."), "72-answer-401"),

@@ -21,13 +21,12 @@ impl RequestIds {
         let given = headers.get("client-request-id").and_then(|v| v.to_str().ok());
         // An id is written to logs and answers: only what looks like an id is echoed.
         let client_request_id = given
-            .filter(|text| (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.{}".contains(&b)))
+            .filter(|text| {
+                (1..=64).contains(&text.len())
+                    && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.{}".contains(&b))
+            })
             .map_or_else(|| request_id.to_string(), str::to_owned);
-        Self {
-            request_id,
-            client_request_id,
-            received: now,
-        }
+        Self { request_id, client_request_id, received: now }
     }
 
     /// `2026-11-02T08:14:01`: the form of `innerError.date`, without a zone letter.

@@ -18,9 +18,7 @@ pub struct Windows<K> {
 
 impl<K: Hash + Eq> Default for Windows<K> {
     fn default() -> Self {
-        Self {
-            calls: Mutex::new(HashMap::new()),
-        }
+        Self { calls: Mutex::new(HashMap::new()) }
     }
 }
 
@@ -96,10 +94,7 @@ mod tests {
     #[test]
     fn the_forty_first_call_waits_until_the_first_leaves_the_window() {
         let windows = Windows::default();
-        let rate = Rate {
-            calls: 40,
-            window: Duration::from_secs(5),
-        };
+        let rate = Rate { calls: 40, window: Duration::from_secs(5) };
         for _ in 0..40 {
             assert_eq!(windows.pass("job", rate, at(0)), Ok(()));
         }
@@ -111,10 +106,7 @@ mod tests {
     #[test]
     fn a_daily_cap_never_asks_for_more_than_an_hour() {
         let windows = Windows::default();
-        let rate = Rate {
-            calls: 1,
-            window: Duration::from_secs(86_400),
-        };
+        let rate = Rate { calls: 1, window: Duration::from_secs(86_400) };
         assert_eq!(windows.pass(1, rate, at(0)), Ok(()));
         assert_eq!(windows.peek(&1, rate, at(10)), Err(3_600));
         assert_eq!(windows.pass(1, rate, at(86_400)), Ok(()));

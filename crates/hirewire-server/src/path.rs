@@ -91,7 +91,10 @@ mod tests {
     fn paths_are_read_in_every_form() {
         for (path, expected) in [
             ("/v1.0//servicePrincipals/7f/", "v1.0|servicePrincipals|7f"),
-            ("/beta/servicePrincipals('7f')/synchronization/jobs('API2AAD.5d.c4')", "beta|servicePrincipals|7f|synchronization|jobs|API2AAD.5d.c4"),
+            (
+                "/beta/servicePrincipals('7f')/synchronization/jobs('API2AAD.5d.c4')",
+                "beta|servicePrincipals|7f|synchronization|jobs|API2AAD.5d.c4",
+            ),
             ("/v1.0/serviceprincipals(appId='0b')", "v1.0|serviceprincipals|appId=0b"),
             ("/schema/microsoft.graph.filterOperators()", "schema|filterOperators"),
             ("/users('o''brien@x')", "users|o'brien@x"),

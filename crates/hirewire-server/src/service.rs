@@ -1,7 +1,7 @@
 //! What the API needs from the running synchronization; everything else it reads from the store.
+use hirewire_store::{Accepted, Job, NewOperation, NewUpload, StoreError};
 use jiff::Timestamp;
 use serde_json::Value;
-use uuid::Uuid;
 
 /// The runtime said no.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -23,32 +23,13 @@ pub enum ServiceError {
     Internal(String),
 }
 
-/// One operation of an accepted upload.
-#[derive(Debug, Clone, PartialEq)]
-pub struct UploadOperation {
-    /// As sent, or generated.
-    pub bulk_id: String,
-    /// The person's anchor.
-    pub external_id: String,
-    /// The SCIM user as sent: JSON text.
-    pub data: String,
-}
-
-/// One accepted request, on its way to the inbox.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Upload {
-    /// Our id of the request.
-    pub request_id: Uuid,
-    /// The caller's id of the request.
-    pub client_request_id: String,
-    /// When it arrived.
-    pub received: Timestamp,
-    /// appId of the caller.
-    pub app_id: String,
-    /// The operations, in order.
-    pub operations: Vec<UploadOperation>,
-    /// What the strict mode would have refused, one line each.
-    pub warnings: Vec<String>,
+impl From<StoreError> for ServiceError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NotFound { .. } => Self::NotFound(error.to_string()),
+            other => Self::Internal(other.to_string()),
+        }
+    }
 }
 
 /// What `restart` resets (spec/engine.md §2.4).
@@ -111,44 +92,43 @@ pub struct ObjectConnection {
 
 /// The running synchronization. Methods may block: the server calls them on threads that may.
 ///
-/// Jobs are named by their id as the store spells it; the server has checked that the job exists and that the caller may
-/// use it.
+/// The server has checked that the job exists and that the caller may use it.
 pub trait Service: Send + Sync + 'static {
-    /// Stores an upload durably and wakes the job. Gives the id of the receipt.
-    fn accept(&self, job: &str, upload: Upload) -> Result<Uuid, ServiceError>;
+    /// Stores an upload durably and wakes the job.
+    fn accept(&self, upload: NewUpload) -> Result<Accepted, ServiceError>;
 
     /// What an upload would do, without storing or changing anything: JSON for the caller.
-    fn plan_only(&self, job: &str, operations: Vec<UploadOperation>) -> Result<Value, ServiceError>;
+    fn plan_only(&self, job: &Job, operations: Vec<NewOperation>) -> Result<Value, ServiceError>;
 
     /// Provisions one person now.
-    fn provision_on_demand(&self, job: &str, request: OnDemand) -> Result<OnDemandOutcome, ServiceError>;
+    fn provision_on_demand(&self, job: &Job, request: OnDemand) -> Result<OnDemandOutcome, ServiceError>;
 
     /// Starts a job; also ends quarantine.
-    fn start(&self, job: &str) -> Result<(), ServiceError>;
+    fn start(&self, job: &Job) -> Result<(), ServiceError>;
 
     /// Pauses a job; its queue is kept.
-    fn pause(&self, job: &str) -> Result<(), ServiceError>;
+    fn pause(&self, job: &Job) -> Result<(), ServiceError>;
 
     /// Restarts a job.
-    fn restart(&self, job: &str, scopes: ResetScopes) -> Result<(), ServiceError>;
+    fn restart(&self, job: &Job, scopes: ResetScopes) -> Result<(), ServiceError>;
 
     /// Tells the job that its schema, settings or secrets changed.
-    fn changed(&self, job: &str);
+    fn changed(&self, job: &Job);
 
-    /// Tells that a job is about to be deleted: its work ends before this returns.
-    fn deleted(&self, job: &str) -> Result<(), ServiceError>;
+    /// Ends the work of a job that is about to be deleted from the store; returns when it has ended.
+    fn retire(&self, job: &Job) -> Result<(), ServiceError>;
 
     /// Reads a directory's attributes anew: the directoryDefinition, or `None` for one that cannot be asked.
-    fn discover(&self, job: &str, directory: &str) -> Result<Option<Value>, ServiceError>;
+    fn discover(&self, job: &Job, directory: &str) -> Result<Option<Value>, ServiceError>;
 
     /// Tries the credentials of a job's target.
-    fn validate_credentials(&self, job: &str) -> Result<(), ServiceError>;
+    fn validate_credentials(&self, job: &Job) -> Result<(), ServiceError>;
 
     /// The link of a person or an account.
-    fn object_connection(&self, job: &str, object: &str) -> Result<Option<ObjectConnection>, ServiceError>;
+    fn object_connection(&self, job: &Job, object: &str) -> Result<Option<ObjectConnection>, ServiceError>;
 
     /// Cuts a link; `Busy` while the job runs. Cutting an absent link is fine.
-    fn cut_object_connection(&self, job: &str, object: &str) -> Result<(), ServiceError>;
+    fn cut_object_connection(&self, job: &Job, object: &str) -> Result<(), ServiceError>;
 
     /// Users of the embedded directory in Graph's shape; with `equal`, only those whose attribute equals the value
     /// without regard to case.

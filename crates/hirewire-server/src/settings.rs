@@ -72,10 +72,7 @@ impl Rules {
         Self {
             mode: Mode::Strict,
             max_operations: 50,
-            rate: Some(Rate {
-                calls: 40,
-                window: Duration::from_secs(5),
-            }),
+            rate: Some(Rate { calls: 40, window: Duration::from_secs(5) }),
             daily: Some(match licence {
                 Licence::Premium => 2_000,
                 Licence::Governance => 6_000,
@@ -155,6 +152,21 @@ impl Default for Bounds {
     }
 }
 
+/// A token of another issuer that stands for an application (workload identity federation, spec/targets.md §1.2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FederatedCredential {
+    /// The application.
+    pub app_id: String,
+    /// `iss` of the token.
+    pub issuer: String,
+    /// `sub` of the token.
+    pub subject: String,
+    /// `aud` of the token, usually `api://AzureADTokenExchange`.
+    pub audience: String,
+    /// Where the issuer's keys are; `None` asks its discovery document.
+    pub jwks_uri: Option<String>,
+}
+
 /// The job that takes bare SCIM arrays posted to `$batch` (§9).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeedBatch {
@@ -187,6 +199,8 @@ pub struct Settings {
     pub cors_origins: Vec<String>,
     /// Further issuers whose access tokens are accepted.
     pub external_issuers: Vec<ExternalIssuer>,
+    /// Tokens of other issuers that applications may present as client assertions.
+    pub federated: Vec<FederatedCredential>,
     /// Seconds an access token lives.
     pub token_seconds: u32,
     /// Callers from loopback need no token and may do everything.
@@ -218,6 +232,7 @@ impl Settings {
             trusted_proxies: Vec::new(),
             cors_origins: Vec::new(),
             external_issuers: Vec::new(),
+            federated: Vec::new(),
             token_seconds: 3_600,
             open_loopback: false,
             managed_identity: None,
@@ -229,6 +244,7 @@ impl Settings {
 
     /// Whether `text`, as found in a URL, names this tenant.
     pub fn is_tenant(&self, text: &str) -> bool {
-        text.parse::<Uuid>().is_ok_and(|id| id == self.tenant) || self.domains.iter().any(|domain| domain.eq_ignore_ascii_case(text))
+        text.parse::<Uuid>().is_ok_and(|id| id == self.tenant)
+            || self.domains.iter().any(|domain| domain.eq_ignore_ascii_case(text))
     }
 }

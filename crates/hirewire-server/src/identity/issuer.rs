@@ -50,14 +50,16 @@ pub struct IssuerKeys {
 impl IssuerKeys {
     /// A cache that fetches with `client`; the client must have timeouts and follow no redirects.
     pub fn new(client: reqwest::Client) -> Self {
-        Self {
-            client,
-            known: Mutex::new(HashMap::new()),
-        }
+        Self { client, known: Mutex::new(HashMap::new()) }
     }
 
     /// Checks the signature of `token` against the keys of `issuer` and gives its claims.
-    pub async fn verify(&self, token: &str, issuer: &str, jwks_uri: Option<&str>) -> Result<Map<String, Value>, TokenFault> {
+    pub async fn verify(
+        &self,
+        token: &str,
+        issuer: &str,
+        jwks_uri: Option<&str>,
+    ) -> Result<Map<String, Value>, TokenFault> {
         let header = jsonwebtoken::decode_header(token).map_err(|_| TokenFault::Malformed)?;
         let kid = header.kid.unwrap_or_default();
         let keys = self.keys(issuer, jwks_uri, &kid).await?;
@@ -83,13 +85,7 @@ impl IssuerKeys {
         match self.fetch(issuer, jwks_uri).await {
             Ok(keys) => {
                 let keys = Arc::new(keys);
-                known.insert(
-                    issuer.to_owned(),
-                    Known {
-                        keys: keys.clone(),
-                        fetched: Instant::now(),
-                    },
-                );
+                known.insert(issuer.to_owned(), Known { keys: keys.clone(), fetched: Instant::now() });
                 Ok(keys)
             }
             Err(error) => {

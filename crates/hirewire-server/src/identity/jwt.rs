@@ -19,7 +19,9 @@ pub enum KeyError {
     #[error("a signing key could not be generated")]
     Generation,
     /// The stored bytes are no PKCS#8 RSA key.
-    #[error("the stored signing key is not a PKCS#8 RSA key; remove it to have a new one made, which ends all tokens given out so far")]
+    #[error(
+        "the stored signing key is not a PKCS#8 RSA key; remove it to have a new one made, which ends all tokens given out so far"
+    )]
     Unreadable,
 }
 
@@ -87,7 +89,11 @@ impl SigningKey {
     /// Signs claims.
     pub fn sign(&self, claims: &Value) -> Result<String, KeyError> {
         let header = json!({ "typ": "JWT", "alg": "RS256", "x5t": self.kid, "kid": self.kid });
-        let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header.to_string()), URL_SAFE_NO_PAD.encode(claims.to_string()));
+        let signed = format!(
+            "{}.{}",
+            URL_SAFE_NO_PAD.encode(header.to_string()),
+            URL_SAFE_NO_PAD.encode(claims.to_string())
+        );
         let mut signature = vec![0; self.pair.public_modulus_len()];
         self.pair
             .sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), signed.as_bytes(), &mut signature)
@@ -113,7 +119,11 @@ impl SigningKey {
 }
 
 /// Checks a signature with one of the allowed algorithms (never the token's own choice alone) and gives the claims.
-pub fn verify(token: &str, key: &DecodingKey, allowed: &[Algorithm]) -> Result<Map<String, Value>, TokenFault> {
+pub fn verify(
+    token: &str,
+    key: &DecodingKey,
+    allowed: &[Algorithm],
+) -> Result<Map<String, Value>, TokenFault> {
     if token.len() > LONGEST_TOKEN {
         return Err(TokenFault::Malformed);
     }
@@ -154,7 +164,9 @@ pub fn check_time(claims: &Map<String, Value>, now: i64) -> Result<(), TokenFaul
 pub fn has_audience(claims: &Map<String, Value>, allowed: impl Fn(&str) -> bool) -> bool {
     match claims.get("aud") {
         Some(Value::String(one)) => allowed(one.trim_end_matches('/')),
-        Some(Value::Array(many)) => many.iter().filter_map(Value::as_str).any(|one| allowed(one.trim_end_matches('/'))),
+        Some(Value::Array(many)) => {
+            many.iter().filter_map(Value::as_str).any(|one| allowed(one.trim_end_matches('/')))
+        }
         _ => false,
     }
 }
@@ -166,7 +178,8 @@ mod tests {
     #[test]
     fn a_key_survives_storage_and_checks_only_its_own_tokens() {
         let key = SigningKey::generate().expect("key");
-        let token = key.sign(&json!({ "aud": "https://graph.microsoft.com/", "exp": 10, "nbf": 5 })).expect("token");
+        let token =
+            key.sign(&json!({ "aud": "https://graph.microsoft.com/", "exp": 10, "nbf": 5 })).expect("token");
         let again = SigningKey::from_pkcs8(&key.to_pkcs8().expect("der")).expect("key");
         assert_eq!(again.kid(), key.kid());
         let claims = again.verify(&token).expect("claims");

@@ -24,16 +24,36 @@ pub enum Permission {
 /// Every permission with its value and the id of its app role. Ids that are U in the specification are ours.
 const ALL: [(Permission, &str, &str); 13] = [
     (Permission::UploadAll, "SynchronizationData-User.Upload", "db31e92a-b9ea-4d87-bf6a-75a37a9ca35a"),
-    (Permission::UploadOwnedBy, "SynchronizationData-User.Upload.OwnedBy", "25c32ff3-849a-494b-b94f-20a8ac4e6774"),
+    (
+        Permission::UploadOwnedBy,
+        "SynchronizationData-User.Upload.OwnedBy",
+        "25c32ff3-849a-494b-b94f-20a8ac4e6774",
+    ),
     // [U] id
     (Permission::ProvisioningLogReadAll, "ProvisioningLog.Read.All", "6c5bd9a4-7c2b-4e0b-9f7b-1a5c7f0e4d21"),
     (Permission::AuditLogReadAll, "AuditLog.Read.All", "b0afded3-3588-46d8-8b3d-9842eff778da"),
     (Permission::SynchronizationReadAll, "Synchronization.Read.All", "5ba43d2f-fa88-4db2-bd1c-a67c5f0fb1ce"),
-    (Permission::SynchronizationReadWriteAll, "Synchronization.ReadWrite.All", "9b50c33d-700f-43b1-b2eb-87e89b703581"),
-    (Permission::ApplicationReadWriteOwnedBy, "Application.ReadWrite.OwnedBy", "18a4783c-866b-4cc7-a460-3d5e5662c884"),
-    (Permission::ApplicationReadWriteAll, "Application.ReadWrite.All", "1bfefb4e-e0b5-418b-a88f-73c46d2cc8e9"),
+    (
+        Permission::SynchronizationReadWriteAll,
+        "Synchronization.ReadWrite.All",
+        "9b50c33d-700f-43b1-b2eb-87e89b703581",
+    ),
+    (
+        Permission::ApplicationReadWriteOwnedBy,
+        "Application.ReadWrite.OwnedBy",
+        "18a4783c-866b-4cc7-a460-3d5e5662c884",
+    ),
+    (
+        Permission::ApplicationReadWriteAll,
+        "Application.ReadWrite.All",
+        "1bfefb4e-e0b5-418b-a88f-73c46d2cc8e9",
+    ),
     (Permission::ApplicationReadAll, "Application.Read.All", "9a5d68dd-52b0-4cc2-bd40-abcf44ac3a30"),
-    (Permission::AppRoleAssignmentReadWriteAll, "AppRoleAssignment.ReadWrite.All", "06b708a9-e830-4db3-a914-8e69da51d44f"),
+    (
+        Permission::AppRoleAssignmentReadWriteAll,
+        "AppRoleAssignment.ReadWrite.All",
+        "06b708a9-e830-4db3-a914-8e69da51d44f",
+    ),
     (Permission::UserReadAll, "User.Read.All", "df021288-bdef-4463-88db-98f22de89214"),
     (Permission::UserReadWriteAll, "User.ReadWrite.All", "741f803b-c850-494e-b5df-cde7c675a1ca"),
     (Permission::DirectoryReadAll, "Directory.Read.All", "7ab1d382-f21e-4acd-a863-ba3e13f7da61"),

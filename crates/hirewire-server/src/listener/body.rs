@@ -111,7 +111,11 @@ fn broken(error: axum::Error) -> ApiError {
 }
 
 fn too_slow() -> ApiError {
-    ApiError::new(http::StatusCode::REQUEST_TIMEOUT, "RequestTimeout", "The request body did not arrive in time.")
+    ApiError::new(
+        http::StatusCode::REQUEST_TIMEOUT,
+        "RequestTimeout",
+        "The request body did not arrive in time.",
+    )
 }
 
 fn unpack(packed: &[u8], limit: usize) -> Result<Bytes, ApiError> {
@@ -143,25 +147,24 @@ mod tests {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
         encoder.write_all(&vec![b' '; 1 << 20]).expect("write");
         let packed = encoder.finish().expect("finish");
-        let bounds = Bounds {
-            unpacked_body: 1 << 16,
-            ..Bounds::default()
+        let bounds = Bounds { unpacked_body: 1 << 16, ..Bounds::default() };
+        let read = |gzip| {
+            Incoming::Wire(Body::from(packed.clone())).read_owned(headers("gzip"), bounds.clone(), gzip)
         };
-        let read = |gzip| Incoming::Wire(Body::from(packed.clone())).read_owned(headers("gzip"), bounds.clone(), gzip);
         assert_eq!(read(true).await.expect_err("too large").status, StatusCode::PAYLOAD_TOO_LARGE);
         assert_eq!(read(false).await.expect_err("not allowed").status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
-        let roomy = Incoming::Wire(Body::from(packed.clone())).read_owned(headers("gzip"), Bounds::default(), true).await;
+        let roomy = Incoming::Wire(Body::from(packed.clone()))
+            .read_owned(headers("gzip"), Bounds::default(), true)
+            .await;
         assert_eq!(roomy.expect("unpacked").len(), 1 << 20);
     }
 
     #[tokio::test]
     async fn a_body_that_never_ends_is_given_up() {
         let endless = Body::from_stream(futures_util::stream::pending::<Result<Bytes, std::io::Error>>());
-        let bounds = Bounds {
-            body_time: Duration::from_millis(10),
-            ..Bounds::default()
-        };
-        let error = Incoming::Wire(endless).read_owned(HeaderMap::new(), bounds, false).await.expect_err("too slow");
+        let bounds = Bounds { body_time: Duration::from_millis(10), ..Bounds::default() };
+        let error =
+            Incoming::Wire(endless).read_owned(HeaderMap::new(), bounds, false).await.expect_err("too slow");
         assert_eq!(error.status, StatusCode::REQUEST_TIMEOUT);
     }
 

@@ -38,7 +38,9 @@ pub struct Connection {
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// Tokens and people's data never cross a network in clear.
-    #[error("{0} is not a loopback address: configure a certificate, or listen on 127.0.0.1 behind a proxy that ends TLS")]
+    #[error(
+        "{0} is not a loopback address: configure a certificate, or listen on 127.0.0.1 behind a proxy that ends TLS"
+    )]
     PlainBeyondLoopback(SocketAddr),
     /// The socket is unusable.
     #[error("the listening socket cannot be used: {0}")]
@@ -70,18 +72,24 @@ impl Listening {
 }
 
 /// Serves `router` on `listener`. Without `tls` the listener must be bound to a loopback address.
-pub fn serve(router: Router, listener: TcpListener, tls: Option<Arc<ServerConfig>>, bounds: &Bounds) -> Result<Listening, ServeError> {
+pub fn serve(
+    router: Router,
+    listener: TcpListener,
+    tls: Option<Arc<ServerConfig>>,
+    bounds: &Bounds,
+) -> Result<Listening, ServeError> {
     let address = listener.local_addr()?;
     if tls.is_none() && !address.ip().is_loopback() {
         return Err(ServeError::PlainBeyondLoopback(address));
     }
     let (stop, stopped) = watch::channel(false);
-    let server = Server {
-        router,
-        tls: tls.map(TlsAcceptor::from),
-        head_time: bounds.head_time,
-    };
-    let task = tokio::spawn(accept(Arc::new(server), listener, Arc::new(Semaphore::new(bounds.connections)), stopped));
+    let server = Server { router, tls: tls.map(TlsAcceptor::from), head_time: bounds.head_time };
+    let task = tokio::spawn(accept(
+        Arc::new(server),
+        listener,
+        Arc::new(Semaphore::new(bounds.connections)),
+        stopped,
+    ));
     Ok(Listening { address, stop, task })
 }
 
@@ -91,7 +99,12 @@ struct Server {
     head_time: Duration,
 }
 
-async fn accept(server: Arc<Server>, listener: TcpListener, places: Arc<Semaphore>, mut stopped: watch::Receiver<bool>) {
+async fn accept(
+    server: Arc<Server>,
+    listener: TcpListener,
+    places: Arc<Semaphore>,
+    mut stopped: watch::Receiver<bool>,
+) {
     let graceful = GracefulShutdown::new();
     let mut asked = pin!(stopped.wait_for(|stop| *stop));
     loop {
@@ -127,8 +140,17 @@ impl Server {
         let _ = stream.set_nodelay(true);
         let Some(acceptor) = &self.tls else {
             // Protocol detection has no time limit of its own.
-            if tokio::time::timeout(self.head_time, stream.peek(&mut [0])).await.is_ok_and(|read| read.is_ok()) {
-                self.requests(stream, Connection { remote, tls: false }, Builder::new(TokioExecutor::new()), watcher).await;
+            if tokio::time::timeout(self.head_time, stream.peek(&mut [0]))
+                .await
+                .is_ok_and(|read| read.is_ok())
+            {
+                self.requests(
+                    stream,
+                    Connection { remote, tls: false },
+                    Builder::new(TokioExecutor::new()),
+                    watcher,
+                )
+                .await;
             }
             return;
         };
@@ -145,8 +167,13 @@ impl Server {
         self.requests(stream, Connection { remote, tls: true }, builder, watcher).await;
     }
 
-    async fn requests<S>(&self, stream: S, connection: Connection, mut builder: Builder<TokioExecutor>, watcher: Watcher)
-    where
+    async fn requests<S>(
+        &self,
+        stream: S,
+        connection: Connection,
+        mut builder: Builder<TokioExecutor>,
+        watcher: Watcher,
+    ) where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         builder
@@ -160,11 +187,13 @@ impl Server {
             .max_concurrent_streams(128)
             .max_header_list_size(LARGEST_HEAD as u32)
             .keep_alive_interval(Duration::from_secs(30));
-        let service = self.router.clone().map_request(move |mut request: http::Request<hyper::body::Incoming>| {
-            request.extensions_mut().insert(connection);
-            request.map(axum::body::Body::new)
-        });
-        let serving = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service)).into_owned();
+        let service =
+            self.router.clone().map_request(move |mut request: http::Request<hyper::body::Incoming>| {
+                request.extensions_mut().insert(connection);
+                request.map(axum::body::Body::new)
+            });
+        let serving =
+            builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service)).into_owned();
         if let Err(error) = watcher.watch(serving).await {
             tracing::debug!(remote = %connection.remote, %error, "a connection ended early");
         }

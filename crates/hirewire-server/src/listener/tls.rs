@@ -4,7 +4,10 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose,
+};
 use rustls::ServerConfig;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
@@ -42,14 +45,9 @@ pub fn from_files(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, T
         .collect::<Result<Vec<_>, _>>()
         .ok()
         .filter(|chain| !chain.is_empty())
-        .ok_or_else(|| TlsError::NoPem {
-            path: certificate.to_owned(),
-            what: "certificate",
-        })?;
-    let key_der = PrivateKeyDer::from_pem_slice(&read(key)?).map_err(|_| TlsError::NoPem {
-        path: key.to_owned(),
-        what: "private key",
-    })?;
+        .ok_or_else(|| TlsError::NoPem { path: certificate.to_owned(), what: "certificate" })?;
+    let key_der = PrivateKeyDer::from_pem_slice(&read(key)?)
+        .map_err(|_| TlsError::NoPem { path: key.to_owned(), what: "private key" })?;
     server_config(chain, key_der)
 }
 
@@ -67,41 +65,30 @@ pub struct Loopback {
 /// Makes a certificate for loopback names. The authority lives in `folder` (`ca.pem`, and `ca.key` readable by the owner only)
 /// and is kept, so that clients trust it once; the server's certificate is made anew at each start.
 pub fn loopback(folder: &Path, names: &[String]) -> Result<Loopback, TlsError> {
-    fs::create_dir_all(folder).map_err(|source| TlsError::File {
-        path: folder.to_owned(),
-        source,
-    })?;
+    fs::create_dir_all(folder).map_err(|source| TlsError::File { path: folder.to_owned(), source })?;
     let ca_file = folder.join("ca.pem");
     let key_file = folder.join("ca.key");
     if !ca_file.exists() || !key_file.exists() {
         let (ca, key) = new_authority()?;
         write_private(&key_file, key.as_bytes())?;
-        fs::write(&ca_file, ca).map_err(|source| TlsError::File {
-            path: ca_file.clone(),
-            source,
-        })?;
+        fs::write(&ca_file, ca).map_err(|source| TlsError::File { path: ca_file.clone(), source })?;
     }
     let ca_pem = text(&ca_file)?;
     let issuer = Issuer::from_ca_cert_pem(&ca_pem, KeyPair::from_pem(&text(&key_file)?)?)?;
     let key = KeyPair::generate()?;
     let certificate = server_params(names)?.signed_by(&key, &issuer)?;
     let chain = vec![certificate.der().clone()];
-    let key = PrivateKeyDer::try_from(key.serialize_der()).map_err(|_| TlsError::NoPem {
-        path: key_file,
-        what: "private key",
-    })?;
-    Ok(Loopback {
-        config: server_config(chain, key)?,
-        ca_pem,
-        ca_file,
-    })
+    let key = PrivateKeyDer::try_from(key.serialize_der())
+        .map_err(|_| TlsError::NoPem { path: key_file, what: "private key" })?;
+    Ok(Loopback { config: server_config(chain, key)?, ca_pem, ca_file })
 }
 
 fn new_authority() -> Result<(String, String), rcgen::Error> {
     let mut params = CertificateParams::new(Vec::new())?;
     params.distinguished_name.push(DnType::CommonName, "Hirewire local authority");
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign, KeyUsagePurpose::DigitalSignature];
+    params.key_usages =
+        vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign, KeyUsagePurpose::DigitalSignature];
     set_validity(&mut params, 3_650);
     let key = KeyPair::generate()?;
     Ok((params.self_signed(&key)?.pem(), key.serialize_pem()))
@@ -131,7 +118,10 @@ fn set_validity(params: &mut CertificateParams, days: i64) {
     params.not_after = at(days);
 }
 
-fn server_config(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Result<Arc<ServerConfig>, TlsError> {
+fn server_config(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+) -> Result<Arc<ServerConfig>, TlsError> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
@@ -142,17 +132,11 @@ fn server_config(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
-    fs::read(path).map_err(|source| TlsError::File {
-        path: path.to_owned(),
-        source,
-    })
+    fs::read(path).map_err(|source| TlsError::File { path: path.to_owned(), source })
 }
 
 fn text(path: &Path) -> Result<String, TlsError> {
-    fs::read_to_string(path).map_err(|source| TlsError::File {
-        path: path.to_owned(),
-        source,
-    })
+    fs::read_to_string(path).map_err(|source| TlsError::File { path: path.to_owned(), source })
 }
 
 fn write_private(path: &Path, bytes: &[u8]) -> Result<(), TlsError> {
@@ -161,8 +145,5 @@ fn write_private(path: &Path, bytes: &[u8]) -> Result<(), TlsError> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let written = options.open(path).and_then(|mut file| file.write_all(bytes));
-    written.map_err(|source| TlsError::File {
-        path: path.to_owned(),
-        source,
-    })
+    written.map_err(|source| TlsError::File { path: path.to_owned(), source })
 }

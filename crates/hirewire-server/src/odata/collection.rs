@@ -62,22 +62,22 @@ impl Collection {
         sort(&mut self.objects, &query.order()?);
         let count = query.is_true("count").then_some(self.objects.len());
         let skip = match query.get("skiptoken") {
-            Some(token) => token
-                .parse()
-                .map_err(|_| ApiError::bad_request("Invalid skip token.").with_detail("QueryOption", Some("$skiptoken".into()), "it is not one of ours"))?,
+            Some(token) => token.parse().map_err(|_| {
+                ApiError::bad_request("Invalid skip token.").with_detail(
+                    "QueryOption",
+                    Some("$skiptoken".into()),
+                    "it is not one of ours",
+                )
+            })?,
             None => query.number("skip")?.unwrap_or(0),
         };
         let top = query.number("top")?.unwrap_or(DEFAULT_PAGE).min(LARGEST_PAGE);
         let more = top > 0 && self.objects.len() > skip.saturating_add(top);
         let select = query.select();
-        let value = self.objects.into_iter().skip(skip).take(top).map(|object| selected(object, &select)).collect();
+        let value =
+            self.objects.into_iter().skip(skip).take(top).map(|object| selected(object, &select)).collect();
         let next_link = more.then(|| next_link(&self.url, query, &(skip + top).to_string()));
-        Ok(Page {
-            context: self.context,
-            count,
-            next_link,
-            value,
-        })
+        Ok(Page { context: self.context, count, next_link, value })
     }
 }
 
@@ -95,7 +95,10 @@ pub fn selected(object: Value, select: &[String]) -> Value {
     }
     let Value::Object(members) = object else { return object };
     let kept = members.into_iter().filter(|(name, _)| {
-        name.starts_with("@odata.") || select.iter().any(|wanted| wanted.split('/').next().is_some_and(|head| head.eq_ignore_ascii_case(name)))
+        name.starts_with("@odata.")
+            || select
+                .iter()
+                .any(|wanted| wanted.split('/').next().is_some_and(|head| head.eq_ignore_ascii_case(name)))
     });
     Value::Object(kept.collect())
 }
@@ -109,7 +112,9 @@ fn retain(objects: &mut Vec<Value>, query: &Query) -> Result<(), ApiError> {
         let text = text.trim().trim_matches('"');
         let (name, wanted) = text.split_once(':').unwrap_or(("displayName", text));
         let wanted = wanted.to_lowercase();
-        objects.retain(|object| object[name].as_str().is_some_and(|found| found.to_lowercase().contains(&wanted)));
+        objects.retain(|object| {
+            object[name].as_str().is_some_and(|found| found.to_lowercase().contains(&wanted))
+        });
     }
     Ok(())
 }
@@ -137,7 +142,9 @@ mod tests {
 
     fn people() -> Collection {
         Collection {
-            objects: (0..5).map(|n| json!({ "id": n.to_string(), "displayName": format!("P{}", 4 - n) })).collect(),
+            objects: (0..5)
+                .map(|n| json!({ "id": n.to_string(), "displayName": format!("P{}", 4 - n) }))
+                .collect(),
             context: "c".into(),
             url: "https://x/v1.0/users".into(),
         }

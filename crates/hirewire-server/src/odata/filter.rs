@@ -130,12 +130,7 @@ impl From<FilterError> for ApiError {
 impl Filter {
     /// Parses the decoded text of `$filter`.
     pub fn parse(text: &str) -> Result<Self, FilterError> {
-        let mut parser = Parser {
-            text,
-            at: 0,
-            depth: 0,
-            terms: 0,
-        };
+        let mut parser = Parser { text, at: 0, depth: 0, terms: 0 };
         let filter = parser.or()?;
         parser.space();
         if parser.at < text.len() {
@@ -150,7 +145,9 @@ impl Filter {
             Self::And(parts) => parts.iter().all(|part| part.matches(object)),
             Self::Or(parts) => parts.iter().any(|part| part.matches(object)),
             Self::Not(part) => !part.matches(object),
-            Self::Compare { path, operator, value } => values_at(object, path).iter().any(|found| compare(found, *operator, value)),
+            Self::Compare { path, operator, value } => {
+                values_at(object, path).iter().any(|found| compare(found, *operator, value))
+            }
             Self::In { path, values } => values_at(object, path)
                 .iter()
                 .any(|found| values.iter().any(|value| compare(found, Operator::Eq, value))),
@@ -173,7 +170,9 @@ fn values_at<'v>(object: &'v Value, path: &Path) -> Vec<&'v Value> {
     let mut found = object;
     for name in path.text.split('/') {
         let member = found.as_object().and_then(|members| {
-            members.get(name).or_else(|| members.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value))
+            members.get(name).or_else(|| {
+                members.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+            })
         });
         match member {
             Some(value) => found = value,
@@ -187,8 +186,12 @@ fn compare(found: &Value, operator: Operator, wanted: &Literal) -> bool {
     use std::cmp::Ordering;
     let ordering = match (found, wanted) {
         (Value::Null, Literal::Null) => Some(Ordering::Equal),
-        (Value::String(found), Literal::Text(wanted)) => Some(found.to_lowercase().cmp(&wanted.to_lowercase())),
-        (Value::String(found), Literal::Time(wanted)) => found.parse::<Timestamp>().ok().map(|found| found.cmp(wanted)),
+        (Value::String(found), Literal::Text(wanted)) => {
+            Some(found.to_lowercase().cmp(&wanted.to_lowercase()))
+        }
+        (Value::String(found), Literal::Time(wanted)) => {
+            found.parse::<Timestamp>().ok().map(|found| found.cmp(wanted))
+        }
         (Value::Number(found), Literal::Number(wanted)) => found.as_i64().map(|found| found.cmp(wanted)),
         (Value::Bool(found), Literal::Boolean(wanted)) => Some(found.cmp(wanted)),
         _ => None,
@@ -213,10 +216,7 @@ struct Parser<'t> {
 
 impl Parser<'_> {
     fn error(&self, what: impl Into<String>) -> FilterError {
-        FilterError {
-            what: what.into(),
-            at: self.at..self.text.len(),
-        }
+        FilterError { what: what.into(), at: self.at..self.text.len() }
     }
 
     fn rest(&self) -> &str {
@@ -373,10 +373,7 @@ impl Parser<'_> {
                 return Ok(Path { text, fold: Some(fold) });
             }
         }
-        Ok(Path {
-            text: self.name()?,
-            fold: None,
-        })
+        Ok(Path { text: self.name()?, fold: None })
     }
 
     fn name(&mut self) -> Result<String, FilterError> {
@@ -412,17 +409,16 @@ impl Parser<'_> {
         if self.rest().starts_with('\'') {
             return self.quoted().map(Literal::Text);
         }
-        for (word, value) in [
-            ("null", Literal::Null),
-            ("true", Literal::Boolean(true)),
-            ("false", Literal::Boolean(false)),
-        ] {
+        for (word, value) in
+            [("null", Literal::Null), ("true", Literal::Boolean(true)), ("false", Literal::Boolean(false))]
+        {
             if self.keyword(word) {
                 return Ok(value);
             }
         }
         let rest = self.rest();
-        let length = rest.find(|c: char| !(c.is_ascii_alphanumeric() || "-+:.".contains(c))).unwrap_or(rest.len());
+        let length =
+            rest.find(|c: char| !(c.is_ascii_alphanumeric() || "-+:.".contains(c))).unwrap_or(rest.len());
         let mut word = rest[..length].to_owned();
         let mut taken = length;
         // A raw `+01:00` in a URL arrives as ` 01:00`.
@@ -435,7 +431,9 @@ impl Parser<'_> {
             word.push_str(zone);
             taken += 6;
         }
-        let value = unquoted(&word).ok_or_else(|| self.error("a quoted text, number, date, GUID, true, false or null is expected"))?;
+        let value = unquoted(&word).ok_or_else(|| {
+            self.error("a quoted text, number, date, GUID, true, false or null is expected")
+        })?;
         self.at += taken;
         Ok(value)
     }
@@ -487,7 +485,10 @@ fn unquoted(word: &str) -> Option<Literal> {
     if let Ok(date) = word.parse::<jiff::civil::Date>()
         && word.len() == 10
     {
-        return date.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|midnight| Literal::Time(midnight.timestamp()));
+        return date
+            .to_zoned(jiff::tz::TimeZone::UTC)
+            .ok()
+            .map(|midnight| Literal::Time(midnight.timestamp()));
     }
     uuid::Uuid::try_parse(word).ok().filter(|_| word.len() == 36).map(|_| Literal::Text(word.to_owned()))
 }
@@ -517,7 +518,9 @@ mod tests {
 
     #[test]
     fn a_raw_plus_is_read_as_the_zone_it_was() {
-        let Ok(Filter::Compare { value: Literal::Time(at), .. }) = Filter::parse("a ge 2026-11-02T08:14:07 01:00") else {
+        let Ok(Filter::Compare { value: Literal::Time(at), .. }) =
+            Filter::parse("a ge 2026-11-02T08:14:07 01:00")
+        else {
             panic!("a time is expected")
         };
         assert_eq!(at.to_string(), "2026-11-02T07:14:07Z");
@@ -544,7 +547,8 @@ mod tests {
 
     #[test]
     fn directory_objects_compare_without_case() {
-        let object = json!({ "id": "A1", "appId": "B2", "displayName": "Northmere HR", "count": 3, "tags": null });
+        let object =
+            json!({ "id": "A1", "appId": "B2", "displayName": "Northmere HR", "count": 3, "tags": null });
         for (text, expected) in [
             ("id eq 'X' or appId eq 'b2'", true),
             ("startswith(displayName,'north')", true),

@@ -54,15 +54,26 @@ impl Query {
     pub fn number(&self, name: &str) -> Result<Option<usize>, ApiError> {
         let Some(text) = self.get(name) else { return Ok(None) };
         text.trim().parse().map(Some).map_err(|_| {
-            ApiError::bad_request(format!("Invalid value '{}' for ${name} query option found.", shorten(text)))
-                .with_detail("QueryOption", Some(format!("${name}")), "a whole number of 0 or more is expected")
+            ApiError::bad_request(format!(
+                "Invalid value '{}' for ${name} query option found.",
+                shorten(text)
+            ))
+            .with_detail(
+                "QueryOption",
+                Some(format!("${name}")),
+                "a whole number of 0 or more is expected",
+            )
         })
     }
 
     /// `$select`, split; empty means everything.
     pub fn select(&self) -> Vec<String> {
         let text = self.get("select").unwrap_or_default();
-        text.split(',').map(str::trim).filter(|name| !name.is_empty() && *name != "*").map(str::to_owned).collect()
+        text.split(',')
+            .map(str::trim)
+            .filter(|name| !name.is_empty() && *name != "*")
+            .map(str::to_owned)
+            .collect()
     }
 
     /// `$orderby`, split; 400 for anything but `asc` and `desc` after a path.
@@ -110,7 +121,11 @@ fn order(key: &str) -> Result<Order, ApiError> {
 }
 
 fn bad_order(word: &str) -> ApiError {
-    ApiError::bad_request("Invalid orderby clause").with_detail("OrderBy", Some("$orderby".into()), format!("`{}` is neither asc nor desc", shorten(word)))
+    ApiError::bad_request("Invalid orderby clause").with_detail(
+        "OrderBy",
+        Some("$orderby".into()),
+        format!("`{}` is neither asc nor desc", shorten(word)),
+    )
 }
 
 fn shorten(text: &str) -> String {
@@ -189,7 +204,10 @@ mod tests {
 
     #[test]
     fn order_takes_asc_and_desc_only() {
-        assert_eq!(Query::parse("$orderby=activityDateTime%20desc").order().expect("order")[0].path, "activityDateTime");
+        assert_eq!(
+            Query::parse("$orderby=activityDateTime%20desc").order().expect("order")[0].path,
+            "activityDateTime"
+        );
         assert!(Query::parse("$orderby=a down").order().is_err());
         assert!(Query::parse("$orderby=a desc desc").order().is_err());
     }

@@ -1,0 +1,326 @@
+//! bulkUpload: from the bytes of a request to the durable inbox (spec/inbound-api.md §4).
+//!
+//! The order of checks is that of §4.4: token, permission, service principal, job, API-driven, throttle, content type, size,
+//! JSON, grammar, queue space, store. Everything up to the content type happens before the body is read.
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use hirewire_scim::{BulkRequest, Mode as Grammar, OpenLimits, Refusal, parse_bulk};
+use hirewire_store::{Deduplicate, JobKey, NewOperation, NewUpload, content_hash};
+use http::StatusCode;
+use http::header::{CONTENT_TYPE, LOCATION, WARNING};
+use jiff::SignedDuration;
+use metrics::counter;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use super::jobs::{self, FoundJob};
+use crate::answer::Answer;
+use crate::app::App;
+use crate::error::{ApiError, Detail};
+use crate::identity::Permission;
+use crate::listener::Incoming;
+use crate::path::Params;
+use crate::request::Head;
+use crate::settings::{Mode, Rate, Rules, SeedBatch};
+
+const SCIM_JSON: &str = "application/scim+json";
+/// A window of 24 hours.
+const DAY: Duration = Duration::from_secs(86_400);
+/// Warnings that are sent as headers; the receipt has them all.
+const MOST_WARNING_HEADERS: usize = 5;
+/// How long a client that names its request may repeat it without its being stored twice.
+const REPEATED_WITHIN: SignedDuration = SignedDuration::from_mins(2);
+/// How long a counted queue is believed.
+const COUNTED_FOR: Duration = Duration::from_secs(1);
+
+/// Answers bulkUpload, or its `$value` form whose content type is not checked (§11.1).
+pub async fn run(
+    app: &Arc<App>,
+    head: &Head,
+    params: Params,
+    incoming: &mut Option<Incoming>,
+    value: bool,
+) -> Result<Answer, ApiError> {
+    if value && !app.settings.rules.lenient_routes {
+        return Err(ApiError::unknown_route(&head.uri()));
+    }
+    let job = find(app, head, params).await?;
+    let mut warnings = Vec::new();
+    throttle(app, head, &job, &mut warnings)?;
+    if !value {
+        check_content_type(&app.settings.rules, head, &mut warnings)?;
+    }
+    let body = incoming.take().unwrap_or(Incoming::Ready(Bytes::new()));
+    let body = body.read(&head.headers, &app.settings.bounds, app.settings.rules.accept_gzip).await?;
+    let (app, head) = (app.clone(), head.clone());
+    let finish = move || {
+        let request = parse_bulk(&body, &grammar(&app.settings.rules))
+            .map_err(|refusal| refused(&app.settings.rules, &refusal))?;
+        finish(&app, &head, &job, &body, request, warnings)
+    };
+    tokio::task::spawn_blocking(finish).await.unwrap_or_else(|error| Err(ApiError::unavailable(error)))
+}
+
+async fn find(app: &Arc<App>, head: &Head, params: Params) -> Result<FoundJob, ApiError> {
+    let (app, head) = (app.clone(), head.clone());
+    let find = move || jobs::find_for(&app, &head, &params);
+    let job = tokio::task::spawn_blocking(find).await.map_err(ApiError::unavailable)??;
+    if !jobs::is_api_driven(&job.template) {
+        return Err(ApiError::no_such_job());
+    }
+    Ok(job)
+}
+
+/// Counts the call. Where the rules set no limit, the strict ones are counted beside and a warning says what they would have
+/// done.
+fn throttle(app: &App, head: &Head, job: &FoundJob, warnings: &mut Vec<String>) -> Result<(), ApiError> {
+    let rules = &app.settings.rules;
+    let strict = Rules::strict(app.settings.licence);
+    let now = head.ids.received;
+    let key = job.id.to_ascii_lowercase();
+    if let Some(calls) = rules.daily.or(strict.daily) {
+        let rate = Rate { calls, window: DAY };
+        match app.limits.daily.pass((), rate, now) {
+            Ok(()) => {}
+            Err(seconds) if rules.daily.is_some() => return Err(ApiError::too_many_requests(seconds)),
+            Err(_) => warnings.push(format!("strict mode allows {calls} calls in 24 hours")),
+        }
+    }
+    if let Some(rate) = rules.rate.or(strict.rate) {
+        match app.limits.uploads.pass(key, rate, now) {
+            Ok(()) => {}
+            Err(seconds) if rules.rate.is_some() => return Err(ApiError::too_many_requests(seconds)),
+            Err(_) => warnings.push(format!(
+                "strict mode allows {} calls in {} seconds",
+                rate.calls,
+                rate.window.as_secs()
+            )),
+        }
+    }
+    Ok(())
+}
+
+fn check_content_type(rules: &Rules, head: &Head, warnings: &mut Vec<String>) -> Result<(), ApiError> {
+    let found = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = found.map(|text| text.split(';').next().unwrap_or_default().trim());
+    if essence.is_some_and(|essence| essence.eq_ignore_ascii_case(SCIM_JSON)) {
+        return Ok(());
+    }
+    let refusal = Refusal::content_type(found);
+    if rules.content_type_required {
+        return Err(refused(rules, &refusal));
+    }
+    warnings.extend(refusal.details().iter().map(|detail| detail.message.clone()));
+    Ok(())
+}
+
+fn grammar(rules: &Rules) -> Grammar {
+    match rules.mode {
+        Mode::Strict => Grammar::Strict,
+        Mode::Open => Grammar::Open(OpenLimits { max_operations: rules.max_operations, key: None }),
+    }
+}
+
+/// 400: the bare documented text in strict mode, reasons and places in open mode.
+fn refused(rules: &Rules, refusal: &Refusal) -> ApiError {
+    let mut error = ApiError::invalid_data_format();
+    if !rules.is_strict() {
+        error.message = refusal.message();
+        error.details = refusal
+            .details()
+            .iter()
+            .map(|detail| Detail {
+                code: detail.code.as_str().into(),
+                target: Some(detail.place.to_string()),
+                message: detail.message.clone(),
+                hint: detail.help.clone(),
+            })
+            .collect();
+    }
+    error
+}
+
+fn finish(
+    app: &App,
+    head: &Head,
+    job: &FoundJob,
+    body: &[u8],
+    request: BulkRequest,
+    mut warnings: Vec<String>,
+) -> Result<Answer, ApiError> {
+    let rules = &app.settings.rules;
+    let count = request.operations.len();
+    if count > rules.max_operations {
+        return Err(ApiError::invalid_data_format());
+    }
+    warnings.extend(request.warnings.iter().map(|detail| detail.message.clone()));
+    let allowed = hirewire_scim::bulk::STRICT_MAXIMUM_OPERATIONS;
+    if count > allowed {
+        warnings.push(format!("strict mode allows {allowed} operations in a request; there are {count}"));
+    }
+    let operations: Vec<NewOperation> = request
+        .operations
+        .into_iter()
+        .map(|operation| NewOperation {
+            bulk_id: Some(operation.bulk_id),
+            anchor: operation.external_id,
+            data: operation.data,
+            origin: None,
+        })
+        .collect();
+    if head.query.is_true("dryrun") {
+        let plan = app.service.plan_only(job, operations)?;
+        return Ok(with_warnings(Answer::ok(&plan), &warnings));
+    }
+    check_queue(app, job.key, count as u64)?;
+    let accepted = app.service.accept(NewUpload {
+        job: job.key,
+        request_id: head.ids.request_id.to_string(),
+        client_request_id: Some(head.ids.client_request_id.clone()),
+        received: head.ids.received,
+        app_id: head.caller.as_ref().map(|caller| caller.app_id.clone()),
+        source: "http".into(),
+        size: body.len() as u64,
+        operations,
+        warnings: warnings.clone(),
+        content_hash: repeatable(app, head).then(|| content_hash(body)),
+        deduplicate: if repeatable(app, head) {
+            Deduplicate::SameRequest(REPEATED_WITHIN)
+        } else {
+            Deduplicate::Never
+        },
+        fingerprint_segment: None,
+    });
+    let accepted = accepted.map_err(|error| match ApiError::from(error) {
+        full if full.status == StatusCode::INTERNAL_SERVER_ERROR => {
+            ApiError::bucket_full(rules.full_queue_is_503)
+        }
+        other => other,
+    })?;
+    if !accepted.repeated {
+        counter!("hirewire_uploads_accepted_total").increment(1);
+        counter!("hirewire_operations_accepted_total").increment(count as u64);
+    }
+    let answer = Answer::empty(StatusCode::ACCEPTED).header(LOCATION, &location(head, &job.id));
+    let answer = answer.own_header("x-hirewire-upload-id", &accepted.upload.to_string());
+    Ok(with_warnings(answer, &warnings))
+}
+
+/// A client that names its request may repeat it after a lost answer; the strict mode stores it twice, as the real service.
+fn repeatable(app: &App, head: &Head) -> bool {
+    !app.settings.rules.is_strict()
+        && head.header("client-request-id").is_some_and(|id| id == head.ids.client_request_id)
+}
+
+/// `…/auditLogs/provisioning/?$filter=jobid%20eq%20'{job}'`, byte for byte as clients parse it (§4.3).
+pub fn location(head: &Head, job: &str) -> String {
+    format!("{}/auditLogs/provisioning/?$filter=jobid%20eq%20'{job}'", head.root())
+}
+
+fn with_warnings(mut answer: Answer, warnings: &[String]) -> Answer {
+    for warning in warnings.iter().take(MOST_WARNING_HEADERS) {
+        let text: String = warning
+            .chars()
+            .map(|c| {
+                if c == '"' || c == '\\' {
+                    '\''
+                } else if c.is_ascii_graphic() || c == ' ' {
+                    c
+                } else {
+                    '?'
+                }
+            })
+            .take(300)
+            .collect();
+        answer = answer.header(WARNING, &format!("299 - \"{text}\""));
+    }
+    answer
+}
+
+/// How full the queues are: counted now and then, added to in between, so that a long queue is not counted for each request.
+#[derive(Debug, Default)]
+pub struct QueueCounts(Mutex<HashMap<JobKey, (Instant, u64)>>);
+
+fn check_queue(app: &App, job: JobKey, more: u64) -> Result<(), ApiError> {
+    let bound = app.settings.bounds.queue;
+    let known = {
+        let counts = app.queue_counts.0.lock().unwrap_or_else(PoisonError::into_inner);
+        counts
+            .get(&job)
+            .copied()
+            .filter(|(at, waiting)| at.elapsed() < COUNTED_FOR && waiting + more <= bound)
+    };
+    let (at, waiting) = match known {
+        Some(known) => known,
+        None => (Instant::now(), app.store.queue_state(job)?.waiting),
+    };
+    if waiting + more > bound {
+        return Err(ApiError::bucket_full(app.settings.rules.full_queue_is_503));
+    }
+    let mut counts = app.queue_counts.0.lock().unwrap_or_else(PoisonError::into_inner);
+    counts.insert(job, (at, waiting + more));
+    Ok(())
+}
+
+/// Takes a bare SCIM array that was posted to `$batch` (§9, `seed_batch_compat`). `Err(None)`: it is not even that.
+pub async fn run_bare_operations(
+    app: &Arc<App>,
+    head: &Head,
+    seed: &SeedBatch,
+    body: Bytes,
+) -> Result<Answer, Option<ApiError>> {
+    let (text, count) = wrapped(&body).ok_or(None)?;
+    let mut head = head.clone();
+    head.needs = &[Permission::UploadAll, Permission::UploadOwnedBy];
+    if !head.caller().is_ok_and(|caller| caller.permissions.has_any(head.needs)) {
+        return Err(Some(ApiError::forbidden()));
+    }
+    let (app, seed) = (app.clone(), seed.clone());
+    let work = move || {
+        let job = jobs::find_named(&app, &head, &seed.service_principal, &seed.job)?;
+        let mut warnings = vec!["bare SCIM array accepted by compatibility mode".to_owned()];
+        // Each 50 of them count as one call.
+        for _ in 0..count.div_ceil(hirewire_scim::bulk::STRICT_MAXIMUM_OPERATIONS) {
+            throttle(&app, &head, &job, &mut warnings)?;
+        }
+        let grammar =
+            Grammar::Open(OpenLimits { max_operations: app.settings.rules.max_operations, key: None });
+        let request = parse_bulk(text.as_bytes(), &grammar)
+            .map_err(|refusal| refused(&app.settings.rules, &refusal))?;
+        // One upload, so that all are stored or none.
+        finish(&app, &head, &job, text.as_bytes(), request, warnings)
+    };
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|error| Err(ApiError::unavailable(error)))
+        .map_err(Some)
+}
+
+/// The operations of a bare array, or of `{"Operations":[…]}`, as one bulk request; `None` when any element is not one.
+fn wrapped(body: &[u8]) -> Option<(String, usize)> {
+    #[derive(serde::Deserialize)]
+    struct Loose {
+        #[serde(rename = "Operations")]
+        operations: Vec<Box<RawValue>>,
+    }
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    let operations: Vec<Box<RawValue>> = serde_json::from_slice(body)
+        .or_else(|_| serde_json::from_slice::<Loose>(body).map(|loose| loose.operations))
+        .ok()?;
+    let fits = |raw: &RawValue| {
+        let Ok(operation) = serde_json::from_str::<Value>(raw.get()) else { return false };
+        let text = |name: &str| operation[name].as_str().unwrap_or_default();
+        text("method").eq_ignore_ascii_case("POST")
+            && text("path").trim_matches('/').eq_ignore_ascii_case("users")
+            && operation["data"].is_object()
+    };
+    if operations.is_empty() || !operations.iter().all(|raw| fits(raw)) {
+        return None;
+    }
+    let schemas = json!(["urn:ietf:params:scim:api:messages:2.0:BulkRequest"]);
+    let list: Vec<&str> = operations.iter().map(|raw| raw.get()).collect();
+    Some((format!("{{\"schemas\":{schemas},\"Operations\":[{}]}}", list.join(",")), operations.len()))
+}

@@ -1,0 +1,68 @@
+//! What an operator's tools read: health, readiness, metrics, the OpenAPI description.
+use std::time::Duration;
+
+use http::StatusCode;
+use metrics::{counter, histogram};
+use serde_json::json;
+
+use crate::answer::Answer;
+use crate::app::App;
+use crate::error::ApiError;
+use crate::openapi;
+use crate::request::{Head, Request};
+use crate::routes;
+
+/// Counts a finished request. Labels are bounded: the row's pattern, never a path or a person.
+pub(crate) fn record(head: &Head, status: StatusCode, took: Duration) {
+    let endpoint = endpoint(head);
+    let method = match head.method.as_str() {
+        known @ ("GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS") => known.to_owned(),
+        _ => "other".to_owned(),
+    };
+    counter!("hirewire_http_requests_total", "endpoint" => endpoint, "method" => method, "status" => status.as_u16().to_string()).increment(1);
+    histogram!("hirewire_http_request_seconds", "endpoint" => endpoint).record(took);
+    tracing::debug!(
+        request_id = %head.ids.request_id,
+        client_request_id = head.ids.client_request_id,
+        method = %head.method,
+        endpoint,
+        status = status.as_u16(),
+        milliseconds = took.as_millis() as u64,
+        "answered"
+    );
+}
+
+fn endpoint(head: &Head) -> &'static str {
+    let Some(mut segments) = crate::path::segments(&head.path) else { return "unknown" };
+    let graph = segments.first().is_some_and(|first| crate::request::Version::from_segment(first).is_some());
+    if graph {
+        segments.remove(0);
+    }
+    routes::find(graph, graph, &segments).map_or("unknown", |found| found.row.path)
+}
+
+/// `GET /healthz`.
+pub(crate) fn health(_: &App, _: &Request) -> Result<Answer, ApiError> {
+    Ok(Answer::ok(&json!({ "status": "alive" })))
+}
+
+/// `GET /readyz`: 200 when the store answers.
+pub(crate) fn ready(app: &App, _: &Request) -> Result<Answer, ApiError> {
+    app.store_answers()?;
+    Ok(Answer::ok(&json!({ "status": "ready" })))
+}
+
+/// `GET /metrics`, in Prometheus' text form.
+pub(crate) fn metrics(app: &App, _: &Request) -> Result<Answer, ApiError> {
+    app.observe_queues()?;
+    let text =
+        app.metrics.as_ref().map(metrics_exporter_prometheus::PrometheusHandle::render).unwrap_or_default();
+    Ok(Answer::bytes(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text))
+}
+
+/// `GET /openapi.json`.
+pub(crate) fn openapi(_: &App, request: &Request) -> Result<Answer, ApiError> {
+    let mut document = openapi::document();
+    document["servers"] = json!([{ "url": request.head.base }]);
+    Ok(Answer::bytes(StatusCode::OK, "application/json", document.to_string()))
+}
