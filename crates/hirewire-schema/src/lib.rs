@@ -1,1 +1,16 @@
 //! The `synchronizationSchema` model: directories, attributes, mappings, scoping filters; imports and exports Entra's JSON without loss.
+pub mod document;
+pub mod finding;
+pub mod json;
+pub mod model;
+pub mod operator;
+mod read;
+
+pub use document::{Document, DocumentError};
+pub use finding::{Finding, Severity};
+pub use model::{
+    AccountState, AttributeDefinition, AttributeMapping, AttributeType, Directory, FilterClause, FilterGroup,
+    FlowBehavior, FlowType, FlowTypes, MappingIndex, MappingSource, Metadata, Mutability, ObjectDefinition,
+    ObjectMapping, Schema, Scope, SynchronizationRule,
+};
+pub use operator::Operator;

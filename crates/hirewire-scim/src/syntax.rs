@@ -56,14 +56,16 @@ pub fn decode(bytes: &[u8]) -> Result<&str, SyntaxError> {
 }
 
 fn locate(text: &str, offset: usize, fault: Fault) -> SyntaxError {
+    let (line, column) = line_column(text, offset);
+    SyntaxError { fault, offset, line, column }
+}
+
+/// Line and column in characters, from 1, of a byte offset.
+fn line_column(text: &str, offset: usize) -> (usize, usize) {
     let before = text.get(..offset).unwrap_or(text);
     let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-    SyntaxError {
-        fault,
-        offset,
-        line: before.bytes().filter(|byte| *byte == b'\n').count() + 1,
-        column: before[line_start..].chars().count() + 1,
-    }
+    let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
+    (line, before[line_start..].chars().count() + 1)
 }
 
 /// Walks over a JSON text, checking all of it.
@@ -186,6 +188,11 @@ impl<'t> Scanner<'t> {
             None => Ok(()),
             Some(_) => Err(self.expected("the end of the text")),
         }
+    }
+
+    /// Line and column, from 1, of the place behind the last token taken.
+    pub fn line_column(&self) -> (usize, usize) {
+        line_column(self.text, self.at)
     }
 
     /// An error at the next token.
