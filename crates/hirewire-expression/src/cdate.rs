@@ -86,7 +86,7 @@ impl Reader<'_> {
     fn name(&mut self, names: &[&str]) -> Option<u32> {
         let word = self.letters();
         let matches = |name: &&str| word.eq_ignore_ascii_case(name) || word.eq_ignore_ascii_case(&name[..3]);
-        let index = names.iter().position(|name| matches(name))?;
+        let index = names.iter().position(matches)?;
         self.rest = &self.rest[word.len()..];
         u32::try_from(index).ok()
     }

@@ -218,3 +218,6 @@ impl<'t> Output<'t> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,11 +2,22 @@
 
 use hirewire_expression::vectors;
 
+#[path = "suite/evaluation.rs"]
+mod evaluation;
+#[path = "suite/findings.rs"]
+mod findings;
+#[path = "suite/functions.rs"]
+mod functions;
+#[path = "suite/messages.rs"]
+mod messages;
+#[path = "suite/properties.rs"]
+mod properties;
+#[path = "suite/trees.rs"]
+mod trees;
+
 #[test]
 fn every_vector_passes() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../vectors/expressions.json");
-    let json = std::fs::read_to_string(path).expect("vectors/expressions.json");
-    let outcomes = vectors::run(&json);
+    let outcomes = vectors::run(&corpus());
     assert!(outcomes.len() > 500, "only {} vectors", outcomes.len());
     let failed: Vec<String> = outcomes
         .iter()
@@ -14,4 +25,15 @@ fn every_vector_passes() {
         .map(|outcome| format!("{}: expected {}, got {}", outcome.id, outcome.expected, outcome.got))
         .collect();
     assert!(failed.is_empty(), "{} of {} vectors fail:\n{}", failed.len(), outcomes.len(), failed.join("\n"));
+}
+
+/// The text of `vectors/expressions.json`.
+fn corpus() -> String {
+    read("vectors/expressions.json")
+}
+
+/// A file of the repository.
+fn read(path: &str) -> String {
+    let path = format!("{}/../../{path}", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
