@@ -20,7 +20,7 @@ fn csv_config() -> Value {
         "lifecycle": {"hire": "HireDate", "termination": "TerminationDate"},
         "columns": {
             "externalId": "[EmployeeNumber]", "userName": "[WorkEmail]", "name.givenName": "[FirstName]", "name.familyName": "[LastName]",
-            "displayName": "[LastName]",
+            "displayName": "Join(\" \", Coalesce([PreferredName], [FirstName]), [LastName])",
             "title": "[JobTitle]", "userType": "[EmploymentType]", "emails[type eq \"work\"].value": "[WorkEmail]",
             "phoneNumbers[type eq \"work\"].value": "[WorkPhone]", "phoneNumbers[type eq \"mobile\"].value": "[MobilePhone]",
             "addresses[type eq \"work\"].locality": "[City]", "addresses[type eq \"work\"].country": "[Country]",
@@ -258,6 +258,26 @@ fn day_two_of_each_sample_comes_out_as_expected() {
         ] {
             let config: SourceConfig = serde_json::from_value(config).unwrap();
             compare(size, format, &config, files);
+        }
+    }
+}
+
+#[test]
+fn the_proposed_settings_do_as_well() {
+    for size in ["100", "2000"] {
+        for (format, files) in [
+            ("csv", ("day1.csv", "day2.csv")),
+            ("windows1252", ("day1-windows1252.csv", "day2-windows1252.csv")),
+            ("people.json", ("day1-people.json", "day2-people.json")),
+        ] {
+            let proposal = hirewire_source::sniff(&samples(size).join(files.0)).unwrap();
+            if size == "100" {
+                println!("{format}\n{}", serde_json::to_string_pretty(&proposal.config).unwrap());
+                for guess in &proposal.guesses {
+                    println!("{} = {}: {} {}", guess.what, guess.value, guess.why, guess.sure);
+                }
+            }
+            compare(size, format, &proposal.config, files);
         }
     }
 }

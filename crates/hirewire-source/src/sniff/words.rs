@@ -1,0 +1,418 @@
+//! The words that exports use for columns and states, in the languages of their authors.
+//!
+//! Compared after folding to small letters and digits, see [`squash`]. A word that begins with `=` must be the whole
+//! name; others may be a part of it when they have four letters or more. Earlier words of a role weigh more.
+
+use crate::clean::normal_name;
+
+/// What a column means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Role {
+    Key,
+    Email,
+    PrivateEmail,
+    Login,
+    Manager,
+    First,
+    Last,
+    Middle,
+    Preferred,
+    LatinFirst,
+    LatinLast,
+    Full,
+    Prefix,
+    Status,
+    Hire,
+    OriginalHire,
+    Termination,
+    Title,
+    Department,
+    Division,
+    CostCenter,
+    Company,
+    Office,
+    City,
+    Region,
+    Country,
+    Postal,
+    Street,
+    WorkPhone,
+    Mobile,
+    PrivatePhone,
+    Fax,
+    Type,
+    Language,
+    TimeZone,
+    PrimaryFlag,
+    Operation,
+    Ignored,
+}
+
+/// Words of each role.
+pub(crate) const WORDS: &[(Role, &str)] = &[
+    (
+        Role::Key,
+        "employeenumber employeeid workerid personnelnumber =pernr personalnummer associateid staffnumber staffid empid =empno \
+         empnumber =employee# =emp# =eeid =eeno payrollnumber personid personnumber workernumber mitarbeiternummer personalnr \
+         =persnr =pnr mitarbeiternr =manr mitarbeiterid stammnummer stammnr matricule numeroemploye numerosalarie idsalarie \
+         matricola codicedipendente iddipendente numerodipendente numeroempleado numerodeempleado codigoempleado \
+         idempleado legajo nempleado noempleado matricula numerofuncionario numerodefuncionario numeromecanografico \
+         codigofuncionario numerocolaborador idcolaborador personeelsnummer medewerkernummer personeelsnr medewerkerid \
+         =pnrmedewerker numerpracownika nrpracownika numerewidencyjny nrewidencyjny idpracownika anstallningsnummer \
+         =anstnr anstnummer medarbejdernummer medarbejdernr lonnummer medarbejderid ansattnummer =ansattnr ansattid \
+         henkilonumero tyontekijanumero osobnicislo cislozamestnance torzsszam employeeidincompany externalid badgenumber \
+         filenumber associatenumber employeeno personnelno employeecode workercode personidexternal =userid =id =uid \
+         =number =nummer =nr =no =uuid =guid =wid =workdayid",
+    ),
+    (
+        Role::PrivateEmail,
+        "privateemail personalemail homeemail emailprivat privatemail emailpersonal emailperso mailprive courrielpersonnel \
+         correopersonal emailpessoal priveemail privatepost privatmail privatepost emailprivate",
+    ),
+    (
+        Role::Email,
+        "workemail businessemail companyemail emailwork primaryworkemail corporateemail officeemail emailaddress email \
+         dienstlicheemail geschaftlicheemail emailpro emailprofessionnel courriel adresseelectronique correoelectronico =correo \
+         posta correioeletronico =mail mailadresse epost emailadres sahkoposti useridlong =smtp emailadresse",
+    ),
+    (
+        Role::Login,
+        "username loginname =login samaccountname userprincipalname =upn networkid benutzername anmeldename identifiant \
+         nombredeusuario nomeutente gebruikersnaam anvandarnamn brugernavn brukernavn =ntlogin aduser =account",
+    ),
+    (
+        Role::Manager,
+        "manageremployeenumber manageremployeeid managerid managernumber supervisorid supervisornumber reportstoid manager \
+         supervisor reportsto reportingto =boss linemanager vorgesetzte vorgesetzter fuhrungskraft =leiter teamleiter \
+         superieur responsable manageurid manageur =nplus1 =n+1 hierarchique jefe superior responsabile =capo chefia =gestor gestor \
+         superiorhierarquico leidinggevende =chef chefanst narmastechef nmstechef =leder leder narmesteleder lahiesimies esimies \
+         przelozony kierownik nadrizeny felettes vezeto directreport teamlead =mgr mgrid =supv leidinggev",
+    ),
+    (
+        Role::LatinFirst,
+        "firstnamelatin latinfirstname vornamelateinisch givennamelatin firstnameenglish englishfirstname firstnameromanized \
+         firstnameinternational westernfirstname prenomlatin localfirstnamelatin",
+    ),
+    (
+        Role::LatinLast,
+        "lastnamelatin latinlastname nachnamelateinisch familynamelatin surnamelatin lastnameenglish englishlastname \
+         lastnameromanized lastnameinternational surnameenglish nomlatin",
+    ),
+    (
+        Role::Preferred,
+        "preferredfirstname preferredname preferredgivenname knownas knownasname nickname callname callingname rufname \
+         =rufnm prenomusuel nomdusage goesby nombrepreferido roepnaam tilltalsnamn kaldenavn kutsumanimi nomepreferito \
+         nomesocial commonname preferredforename",
+    ),
+    (
+        Role::Middle,
+        "middlename secondname zweitername deuxiemeprenom segundonombre middleinitial =middle tussenvoegsel",
+    ),
+    (
+        Role::First,
+        "firstname givenname forename legalfirstname legalnamefirstname vorname =vorna prenom primernombre =nombre nombres \
+         =nome primeironome voornaam =imie imiona =fornamn =fornavn =etunimi =jmeno krestnijmeno keresztnev utonev =first =given \
+         fname =firstnm nomepropri",
+    ),
+    (
+        Role::Last,
+        "lastname surname familyname legallastname legalnamelastname nachname familienname =nachn =zuname apellidos apellido \
+         primerapellido cognome =nom nomdefamille nomfamille sobrenome apelido ultimonome achternaam nazwisko =efternamn =etternavn \
+         =efternavn sukunimi prijmeni vezeteknev csaladnev =last =family lname =lastnm",
+    ),
+    (
+        Role::Full,
+        "displayname fullname employeename completename =name legalname workername associatename mitarbeitername vollername namevorname \
+         nomcomplet nometprenom nomprenom nombrecompleto nombreyapellidos nomecompleto nominativo volledigenaam =naam \
+         imieinazwisko =namn =navn =nimi payrollname =ename nomecognome preferredfullname cn",
+    ),
+    (
+        Role::Prefix,
+        "=salutation =anrede =prefix =civilite =tratamiento =aanhef honorific namenszusatz akademischertitel =titolo nameprefix",
+    ),
+    (
+        Role::Status,
+        "employmentstatus employeestatus workerstatus activestatus positionstatus jobstatus lifecyclestatus assignmentstatus status =stat2 =state \
+         =active isactive =aktiv aktivkz beschaftigungsstatus mitarbeiterstatus =statut statutemploye situation =etat =actif =actief \
+         estado situacion =activo stato =attivo situacao =ativo =tila stav =allapot =aktivni =inactive =terminated employmentstate emplstatus \
+         beschaftigungsverhaltnisstatus =tilstand =zustand",
+    ),
+    (
+        Role::OriginalHire,
+        "originalhiredate originalstartdate firsthiredate originalhire ersteintritt erstereintritt senioritydate adjustedservicedate dateanciennete \
+         companyservicedate continuousservicedate dienstalter erstereintrittsdatum anciennete",
+    ),
+    (
+        Role::Hire,
+        "hiredate dateofhire startdate employmentstartdate dateofjoining joiningdate joindate datestarted positionstartdate dateemployed lasthiredate \
+         rehiredate mostrecenthiredate eintrittsdatum eintritt =begda beginndatum dienstbeginn =beginn vertragsbeginn einstellungsdatum \
+         dateentree datedentree dateembauche datedembauche dateanciennet datedebut dateiniciocontrato fechaingreso fechadeingreso \
+         fechaalta fechadealta fechainicio fechacontratacion fechadecontratacion dataassunzione datadiassunzione datainizio dataadmissao datadeadmissao \
+         dataadmissao datainicio indiensttreding datumindienst ingangsdatum startdatum datazatrudnienia datarozpoczecia anstallningsdatum \
+         anstallningsdag startdag ansettelsesdato ansattdato ansaettelsesdato tiltraedelsesdato tiltredelsesdato alkamispaiva aloituspaiva datumnastupu \
+         nastup belepes =hired =start =joined =entry entrydate startofemployment effectivestart contractstart validfrom",
+    ),
+    (
+        Role::Termination,
+        "terminationdate lastdayofwork lastworkingday lastday employmentenddate enddate dateleft leavingdate leavedate dateofleaving exitdate separationdate \
+         termdate dateofterminat terminated positionenddate contractend austrittsdatum austritt =endda enddatum dienstende =ende vertragsende \
+         datesortie datedesortie datedepart datededepart datefin fechabaja fechadebaja fechafin fechasalida fechacese fechaegreso fechatermino \
+         datacessazione datafine dataterminazione datadimissioni datarescisao datademissao datadesligamento datasaida datatermino datafim uitdiensttreding \
+         datumuitdienst uitdienst einddatum datazwolnienia datazakonczenia slutdatum slutdato avgangsdatum fratraedelsesdato fratredelsesdato sluttdato \
+         paattymispaiva lopetuspaiva datumukonceni vystup kilepes validto =end =left =leaver effectiveend completiondate",
+    ),
+    (
+        Role::Title,
+        "jobtitle businesstitle positiontitle workingtitle businesscardtitle jobtitledescription jobdescription stellenbezeichnung stelle =position positionsbezeichnung \
+         =plstx planstelle berufsbezeichnung funktion tatigkeit =fonction intituleposte poste emploi =cargo puesto mansione qualifica \
+         posizione ruolo funcao =functie functietitel functienaam stanowisko befattning titel stilling stillingsbetegnelse tehtavanimike nimike =funkce \
+         pracovnipozice beosztas munkakor jobname =job =title =role jobprofile position",
+    ),
+    (
+        Role::Division,
+        "division businessunit geschaftsbereich bereich businessarea sparte =bu divisione unidadnegocio unidaddenegocio divisao unidadedenegocio \
+         affarsomrade forretningsomrade toimiala direction direccion direzione diretoria segment businessgroup",
+    ),
+    (
+        Role::Department,
+        "departmentname departmentdescription homedepartment department =dept deptname abteilung =orgtx organisationseinheit orgeinheit orgunit organizationalunit supervisoryorganization \
+         departement =service departamento =area reparto dipartimento ufficio setor afdeling dzial avdelning avdeling afdeling osasto oddeleni utvar \
+         osztaly organizationalunitname =team orglevel2 homedepartmentdescription kostenstellenbezeichnung orgeh",
+    ),
+    (
+        Role::CostCenter,
+        "costcenter costcentre kostenstelle =kostl =kst kostenplaats centredecout centrecout centrodecoste centrodecosto centrocosto centrodicosto \
+         centrodecusto centrocusto kostnadsstalle kostsenter kostnadssted kustannuspaikka mpk centrumkosztow nakladovestredisko koltseghely costcode",
+    ),
+    (
+        Role::Company,
+        "companyname company legalentity =bukrs buchungskreis gesellschaft firma unternehmen mandant societe =entreprise entitelegale empresa sociedad \
+         societa azienda bedrijf werkgever spolka pracodawca foretag bolag selskab selskap yritys spolecnost ceg employer legalemployer entity",
+    ),
+    (
+        Role::Office,
+        "site office worklocation locationname locationdescription location workplace standort =werks arbeitsort dienstort niederlassung lieudetravail =lieu etablissement agence \
+         centrodetrabajo oficina =sede sededilavoro localdetrabalho vestiging locatie werklocatie kantoor lokalizacja miejscepracy arbetsplats kontor \
+         arbejdssted arbeidssted toimipaikka pracoviste telephely buildingname =building campus branch filiale persnlbereich personalbereich =btrtl",
+    ),
+    (
+        Role::City,
+        "=city cityname workcity locationcity =ort =ort01 =stadt wohnort =ville =ciudad poblacion =citta comune cidade =plaats woonplaats =stad miasto =by kaupunki =mesto varos town municipality locality",
+    ),
+    (
+        Role::Region,
+        "=stateprovince province =region bundesland =provincia =regione =estadoprovincia wojewodztwo =lan stateorprovince =county",
+    ),
+    (
+        Role::Country,
+        "countrycode country countryiso =land =land1 landkz =pays paese =pais =kraj =maa =zeme orszag nation countryofwork landeskennzeichen",
+    ),
+    (
+        Role::Postal,
+        "postalcode zipcode =zip =plz =pstlz postleitzahl codepostal codigopostal =cap postcode kodpocztowy postnummer postnr postinumero =psc iranyitoszam =cep",
+    ),
+    (
+        Role::Street,
+        "streetaddress street addressline1 address1 strasse =stras =adresse =rue direccionpostal =calle domicilio indirizzo =via endereco =straat =adres ulica gatuadress gade katuosoite ulice utca",
+    ),
+    (
+        Role::PrivatePhone,
+        "homephone privatephone telefonprivat privattelefon personalphone telephonepersonnel telefonopersonal personalmobile privatmobil emergency notfall telefonoparticular homemobile",
+    ),
+    (
+        Role::Mobile,
+        "mobilephone cellphone mobile =cell handy mobiltelefon mobil mobilnummer telephoneportable portable telefonomovil =movil celular cellulare telemovel mobiel mobieltje \
+         komorka telefonkomorkowy mobilnr matkapuhelin gsm",
+    ),
+    (
+        Role::WorkPhone,
+        "workphone businessphone officephone telephone phonenumber phone telefon =telnr =tel telefonnummer telephonepro telefono telefone telefoon puhelin telefonszam durchwahl extension workphonenumber landline",
+    ),
+    (Role::Fax, "fax telefax telecopie"),
+    (
+        Role::Type,
+        "employmenttype employeetype workertype workercategory contracttype employeecategory employeegroup =persg =persk mitarbeitergruppe mitarbeitertyp mitarbeiterkreis beschaftigungsart \
+         anstellungsart vertragsart personengruppe typecontrat typedecontrat contrat tipocontrato tipodecontrato tipoempleado tipocontratto tipodicontratto vinculo contractsoort dienstverband soortcontract \
+         rodzajumowy typumowy anstallningsform ansattelsestype ansettelsesform tyosuhde typuvazku workerclass employmentcategory payrolltype usertype category staffcategory",
+    ),
+    (
+        Role::Language,
+        "language sprache =langue idioma =lingua =taal jezyk =sprak preferredlanguage =locale korrespondenzsprache",
+    ),
+    (Role::TimeZone, "timezone zeitzone fuseauhoraire zonahoraria fusoorario =tz tijdzone tidszon"),
+    (
+        Role::PrimaryFlag,
+        "primaryassignment isprimary primaryposition primaryjob primaryflag hauptbeschaftigung hauptvertrag mainassignment =primary =main posteprincipal puestoprincipal",
+    ),
+    (
+        Role::Operation,
+        "=operation =action changetype =aktion =op recordtype satzart =mutation =changecode =transaction =opcode aenderungsart",
+    ),
+    (
+        Role::Ignored,
+        "birthdate dateofbirth birthday =dob =gbdat geburtsdatum geburtstag datedenaissance datenaissance fechanacimiento fechadenacimiento datanascita datadinascita datanascimento datadenascimento \
+         geboortedatum dataurodzenia fodelsedatum fodselsdato salary gehalt salaire salario stipendio iban bankaccount socialsecurity =ssn taxid nationalid gender geschlecht \
+         =sexe =sexo marital familienstand religion nationality nationalitat staatsangehorigkeit lastmodified geandertam modifiedon updatedat lastupdated changedon =aedtm createdon creationdate creationdatetime \
+         probation probezeit weeklyhours wochenstunden =fte exportdate reportdate asofdate terminationreason reasonforleaving austrittsgrund companyid ismanager siteid departmentid locationid positionid jobcode jobid stellennummer personaliddocument \
+         createdat insuranc steuer effectivedate visa workpermit departmentcode orgcode",
+    ),
+];
+
+/// Words for people who may have an account. Those that begin with `~` are on leave, with `>` not yet there.
+pub(crate) const ACTIVE: &str = "active aktiv actif active activo activa attivo attiva ativo ativa actief aktywny aktywna aktiivinen aktivni aktív a y yes ja oui si sim true 1 \
+    employed employee enemployment beschaftigt angestellt imdienst enposte present indienst zatrudniony anstalld ansat ansatt current working regular permanent inforce filled \
+    ~onleave ~leave ~l ~loa ~leaveofabsence ~parentalleave ~maternityleave ~maternity ~paternityleave ~sickleave ~medicalleave ~paidleave ~unpaidleave ~familyleave ~sabbatical \
+    ~beurlaubt ~urlaub ~elternzeit ~mutterschutz ~ruhend ~langzeitkrank ~karenz ~conge ~enconge ~congematernite ~congeparental ~suspension ~suspendu ~permiso ~excedencia ~licencia ~deexcedencia ~inaspettativa \
+    ~aspettativa ~maternita ~licenca ~afastado ~emlicenca ~metverlof ~verlof ~ouderschapsverlof ~tjanstledig ~foraldraledig ~orlov ~permisjon ~urlop ~naurlopie ~vapaalla ~v \
+    >pending >pendinghire >hired >prehire >preboarding >onboarding >prestart >newhire >future >futurehire >accepted >notstarted >upcoming >geplant >zukunftig >vorgemerkt >neu >avenir >aarriver >futur >pendiente \
+    >inattesa >pendente >futuro >toekomstig >kommande >p >noticeperiod >resigned >notice >gekundigt >preavis >onnotice >probation >probezeit";
+
+/// Words for people who may not.
+pub(crate) const INACTIVE: &str = "inactive terminated term left leaver exited separated deceased retired former dismissed inaktiv ausgeschieden ausgetreten beendet entlassen rentner pensionar pensioniert verstorben \
+    inactif sorti parti quitte retraite licencie demissionne inactivo inactiva baja debaja cesado jubilado desvinculado terminado inattivo inattiva cessato cessata dimesso licenziato pensionato inativo inativa demitido desligado \
+    aposentado rescindido inactief uitdienst uitgetreden vertrokken gepensioneerd nieaktywny nieaktywna zwolniony byly neaktivni ukoncen odesel slutat avslutad avgatt pensionerad inaktivni fratradt fratratt opsagt sluttet pensionist irtisanottu eronnut paattynyt \
+    i n no nein non nao nej nie false 0 d r x ended closed cancelled canceled noshow withdrawn discarded gardenleave gardeningleave freigestellt deactivated disabled suspended offboarded archived resignedleft alumni \
+    terminatedwithpay terminatedinvoluntary terminatedvoluntary";
+
+/// A name as words are compared: letters, digits, `#` and `+`.
+pub(crate) fn squash(name: &str) -> String {
+    normal_name(name).chars().filter(|c| c.is_alphanumeric() || matches!(c, '#' | '+')).collect()
+}
+
+/// How well a name fits a role: 0 to 100.
+pub(crate) fn fit(name: &str, words: &str) -> u32 {
+    let mut best = 0;
+    for (rank, word) in words.split_whitespace().enumerate() {
+        let (word, whole) = match word.strip_prefix('=') {
+            Some(word) => (word, true),
+            None => (word, word.chars().count() < 4),
+        };
+        let late = (rank as u32).min(60) / 6;
+        let score = match () {
+            () if name == word => 100 - late,
+            () if whole => 0,
+            () if name.starts_with(word) || name.ends_with(word) => 70 - late + word.len().min(12) as u32,
+            () if word.len() >= 5 && name.contains(word) => 50 - late + word.len().min(12) as u32,
+            () => 0,
+        };
+        best = best.max(score);
+    }
+    best
+}
+
+/// What a status word means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    Active,
+    Leave,
+    Ahead,
+    Gone,
+}
+
+/// Reads a status word; `None` when it is in no list.
+pub(crate) fn standing(word: &str) -> Option<Standing> {
+    let word = squash(word);
+    for known in ACTIVE.split_whitespace() {
+        let (known, meaning) = match known.split_at(1) {
+            ("~", rest) => (rest, Standing::Leave),
+            (">", rest) => (rest, Standing::Ahead),
+            _ => (known, Standing::Active),
+        };
+        if normal_name(known) == word {
+            return Some(meaning);
+        }
+    }
+    if INACTIVE.split_whitespace().any(|known| known == word) {
+        return Some(Standing::Gone);
+    }
+    // Longer words tell by their beginning: `Terminated - voluntary`, `Active (part time)`, `Leave: parental`.
+    let starts = |list: &[&str]| list.iter().any(|s| word.starts_with(s));
+    if starts(&[
+        "terminat",
+        "inactiv",
+        "inaktiv",
+        "retire",
+        "ausgeschieden",
+        "ausgetreten",
+        "deceas",
+        "former",
+        "nieaktyw",
+        "inattiv",
+        "separat",
+        "leaver",
+    ]) {
+        return Some(Standing::Gone);
+    }
+    if starts(&["pending", "prehire", "futur", "onboard"]) {
+        return Some(Standing::Ahead);
+    }
+    if word.contains("leave")
+        || word.contains("beurlaub")
+        || word.contains("elternzeit")
+        || starts(&["conge", "verlof", "urlop", "orlov"])
+    {
+        return Some(Standing::Leave);
+    }
+    starts(&["activ", "aktiv", "employed", "actif", "attiv", "ativo"]).then_some(Standing::Active)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_fit_their_roles() {
+        for (name, role) in [
+            ("Employee #", Role::Key),
+            ("Personalnummer", Role::Key),
+            ("Pers.-Nr.", Role::Key),
+            ("Nº de empleado", Role::Key),
+            ("Matricule", Role::Key),
+            ("PERNR", Role::Key),
+            ("Associate ID", Role::Key),
+            ("Work Email", Role::Email),
+            ("E-Mail (geschäftlich)", Role::Email),
+            ("E-Mail privat", Role::PrivateEmail),
+            ("Legal Name - First Name", Role::First),
+            ("Prénom", Role::First),
+            ("NACHN", Role::Last),
+            ("Nom", Role::Last),
+            ("Rufname", Role::Preferred),
+            ("Vorname (lateinisch)", Role::LatinFirst),
+            ("Personalnr. Vorgesetzte/r", Role::Manager),
+            ("Manager Employee ID", Role::Manager),
+            ("Reports To", Role::Manager),
+            ("Date d'entrée", Role::Hire),
+            ("Position Start Date", Role::Hire),
+            ("Data di assunzione", Role::Hire),
+            ("Uit dienst", Role::Termination),
+            ("Last Day of Work", Role::Termination),
+            ("Ersteintritt", Role::OriginalHire),
+            ("Kostenstelle", Role::CostCenter),
+            ("Date of Birth", Role::Ignored),
+            ("STAT2", Role::Status),
+            ("Cost Centre", Role::CostCenter),
+            ("Stanowisko", Role::Title),
+            ("Handynummer", Role::Mobile),
+            ("PLZ", Role::Postal),
+        ] {
+            let squashed = squash(name);
+            let best = WORDS.iter().max_by_key(|(_, words)| fit(&squashed, words)).unwrap();
+            assert_eq!(best.0, role, "{name} = {squashed}");
+        }
+        for (word, meaning) in [
+            ("Active", Some(Standing::Active)),
+            ("On Leave", Some(Standing::Leave)),
+            ("3", None),
+            ("A", Some(Standing::Active)),
+            ("T", None),
+            ("Terminated - Voluntary", Some(Standing::Gone)),
+            ("Ausgeschieden", Some(Standing::Gone)),
+            ("Congé maternité", Some(Standing::Leave)),
+            ("Pending", Some(Standing::Ahead)),
+            ("Full time", None),
+        ] {
+            assert_eq!(standing(word), meaning, "{word}");
+        }
+    }
+}
