@@ -12,62 +12,94 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields, default)]
 pub struct SourceConfig {
     /// A path, a list of paths, a pattern with `*` and `?`, or `-` for standard input.
+    #[serde(skip_serializing_if = "is_default")]
     pub files: Files,
     /// How the file is written; `auto` looks at its name and first bytes.
+    #[serde(skip_serializing_if = "is_default")]
     pub format: Format,
     /// Name of the character encoding (`utf-8`, `windows-1252`, `utf-16le` …). Without it: byte order mark,
     /// then valid UTF-8, then a guess that is reported.
+    #[serde(skip_serializing_if = "is_default")]
     pub encoding: Option<String>,
     /// What separates cells: `,` `;` `|` `^` `~` `\t` (or `tab`), or several characters. Without it: sniffed.
+    #[serde(skip_serializing_if = "is_default")]
     pub delimiter: Option<String>,
     /// Whether cells may be quoted.
+    #[serde(skip_serializing_if = "is_default")]
     pub quote: Quote,
     /// Which line holds the column names.
+    #[serde(skip_serializing_if = "is_default")]
     pub header: Header,
     /// Lines to leave out before the header (titles, report names).
+    #[serde(skip_serializing_if = "is_default")]
     pub skip_lines: usize,
     /// The line that closes the export.
+    #[serde(skip_serializing_if = "is_default")]
     pub trailer: Option<Trailer>,
     /// Lines that begin with this text are left out.
+    #[serde(skip_serializing_if = "is_default")]
     pub comment: Option<String>,
     /// JSON: path of the array of people, such as `employees`. Without it: the first array of objects.
+    #[serde(skip_serializing_if = "is_default")]
     pub records: Option<String>,
     /// XLSX: name of the sheet. Without it: the first one.
+    #[serde(skip_serializing_if = "is_default")]
     pub sheet: Option<String>,
     /// Whether a file holds everybody or only those who changed.
+    #[serde(skip_serializing_if = "is_default")]
     pub mode: Mode,
     /// Column that identifies a person: its text is the SCIM `externalId` and is kept as it is, with leading zeros.
+    #[serde(skip_serializing_if = "is_default")]
     pub key: String,
     /// Columns whose value only one person may have, such as the e-mail address; compared without case.
+    #[serde(skip_serializing_if = "is_default")]
     pub unique: Vec<String>,
     /// Columns that must not be empty.
+    #[serde(skip_serializing_if = "is_default")]
     pub required: Vec<String>,
     /// Formats of the date columns.
+    #[serde(skip_serializing_if = "is_default")]
     pub dates: Dates,
     /// Other headers that a column may have: column → headers.
+    #[serde(skip_serializing_if = "is_default")]
     pub aliases: IndexMap<String, Vec<String>>,
     /// The column that says who is active.
+    #[serde(skip_serializing_if = "is_default")]
     pub status: Option<Status>,
     /// Which row counts when a person has several.
+    #[serde(skip_serializing_if = "is_default")]
     pub primary: Option<Primary>,
     /// The column that names the manager.
+    #[serde(skip_serializing_if = "is_default")]
     pub reference: Option<Reference>,
     /// The columns that say from when to when somebody is employed.
+    #[serde(skip_serializing_if = "is_default")]
     pub lifecycle: Lifecycle,
     /// What it means when somebody is no longer in a full export.
+    #[serde(skip_serializing_if = "is_default")]
     pub missing: Missing,
     /// How much change is believed without asking.
+    #[serde(skip_serializing_if = "is_default")]
     pub limits: Limits,
     /// Folder into which a file goes after it was applied, with a timestamp in its name.
+    #[serde(skip_serializing_if = "is_default")]
     pub archive: Option<String>,
     /// Folder into which a refused file and the lists of rejected rows go.
+    #[serde(skip_serializing_if = "is_default")]
     pub reject: Option<String>,
     /// SCIM path → expression over columns, such as `"name.givenName" = "[First Name]"`.
+    #[serde(skip_serializing_if = "is_default")]
     pub columns: IndexMap<String, String>,
     /// Column → word in the file → word that it means, such as `Country` → `UK` → `GB`.
+    #[serde(skip_serializing_if = "is_default")]
     pub values: IndexMap<String, IndexMap<String, String>>,
     /// Delta files: the column that says whether a row is an insert, an update or a delete.
+    #[serde(skip_serializing_if = "is_default")]
     pub operation: Option<Operation>,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// Where the export lies.
@@ -183,8 +215,10 @@ pub enum Mode {
 #[serde(deny_unknown_fields, default)]
 pub struct Dates {
     /// Format of the columns that are not named below; `iso` when it is not given.
+    #[serde(skip_serializing_if = "is_default")]
     pub default: Option<String>,
     /// Column → format. A column named here is a date column even when no other setting says so.
+    #[serde(skip_serializing_if = "is_default")]
     pub columns: IndexMap<String, String>,
 }
 
@@ -224,10 +258,13 @@ pub enum UnknownStatus {
 #[serde(deny_unknown_fields, default)]
 pub struct Primary {
     /// Column that is `1`, `Y`, `yes`, `true`, `x`, `primary` … on the row that counts.
+    #[serde(skip_serializing_if = "is_default")]
     pub flag: Option<String>,
     /// Prefer rows that the status column calls active.
+    #[serde(skip_serializing_if = "is_default")]
     pub active_first: bool,
     /// Date column: the latest wins.
+    #[serde(skip_serializing_if = "is_default")]
     pub latest: Option<String>,
 }
 
@@ -247,14 +284,19 @@ pub struct Reference {
 #[serde(deny_unknown_fields, default)]
 pub struct Lifecycle {
     /// Column with the first day.
+    #[serde(skip_serializing_if = "is_default")]
     pub hire: Option<String>,
     /// Column with the last day (inclusive).
+    #[serde(skip_serializing_if = "is_default")]
     pub termination: Option<String>,
     /// Days before the first day on which the account is ready.
+    #[serde(skip_serializing_if = "is_default")]
     pub days_ahead: u32,
     /// Time zone of everybody, such as `Europe/Berlin`.
+    #[serde(skip_serializing_if = "is_default")]
     pub time_zone: Option<String>,
     /// Column with the time zone of each person; `time_zone` where it is empty.
+    #[serde(skip_serializing_if = "is_default")]
     pub time_zone_column: Option<String>,
 }
 

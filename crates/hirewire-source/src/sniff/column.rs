@@ -212,6 +212,10 @@ fn date_formats(values: &[String]) -> Vec<(&'static str, f64)> {
         let enough = if strict { bad == 0 } else { bad * 10 <= read + open };
         let serial = name == "excel"
             && filled.iter().any(|v| v.parse::<f64>().map_or(true, |n| !(18_000.0..80_000.0).contains(&n)));
+        let moment = name == "epoch_ms" && !filled.iter().all(|v| v.starts_with("/Date(") || v.len() >= 12);
+        if moment {
+            continue;
+        }
         if (read > 0 || (open > 0 && name == "iso" && filled.iter().all(|v| v.len() >= 8)))
             && enough
             && !serial

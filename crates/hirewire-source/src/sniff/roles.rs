@@ -147,6 +147,21 @@ fn weigh(role: Role, column: &Seen, score: f64) -> Option<f64> {
             if !empty && (date && column.uniqueness() < 0.9 || column.emails * 2 > column.filled) {
                 return None;
             }
+            let plain = [
+                "id",
+                "number",
+                "nummer",
+                "nr",
+                "no",
+                "uuid",
+                "guid",
+                "wid",
+                "uid",
+                "userid",
+                "workdayid",
+                "externalid",
+            ];
+            let score = if plain.contains(&column.short.as_str()) { score - 25.0 } else { score };
             score + 30.0 * (column.uniqueness() - 1.0) * 3.0 + 20.0 * (column.coverage() - 1.0) + human
         }
         _ => score,

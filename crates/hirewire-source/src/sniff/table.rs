@@ -186,7 +186,19 @@ fn quote_style(lines: &[(u64, Vec<u8>)], delimiter: &[u8]) -> Option<Quote> {
     if escaped > 0 && double > 0 {
         return Some(Quote::Backslash);
     }
-    (open > 2 && double == 0 && open * 20 > lines.len().min(500)).then_some(Quote::None)
+    let quoted = Dialect { quote: Some(b'"'), ..dialect.clone() };
+    (open > 0 && agreement(lines, &dialect) > agreement(lines, &quoted)).then_some(Quote::None)
+}
+
+/// Number of lines with the most frequent number of cells.
+fn agreement(lines: &[(u64, Vec<u8>)], dialect: &Dialect) -> usize {
+    let mut cells = Cells::default();
+    let mut counts: IndexMap<usize, usize> = IndexMap::new();
+    for (_, raw) in lines.iter().take(500) {
+        dialect.split(raw, &mut cells);
+        *counts.entry(cells.len()).or_default() += 1;
+    }
+    counts.values().copied().max().unwrap_or(0)
 }
 
 /// Finds the header among numbered rows and cuts the table out. Gives back the header's index too.

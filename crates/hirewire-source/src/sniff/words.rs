@@ -55,7 +55,7 @@ pub(crate) const WORDS: &[(Role, &str)] = &[
         "employeenumber employeeid workerid personnelnumber =pernr personalnummer associateid staffnumber staffid empid =empno \
          empnumber =employee# =emp# =eeid =eeno payrollnumber personid personnumber workernumber mitarbeiternummer personalnr \
          =persnr =pnr mitarbeiternr =manr mitarbeiterid stammnummer stammnr matricule numeroemploye numerosalarie idsalarie \
-         matricola codicedipendente iddipendente numerodipendente numeroempleado numerodeempleado codigoempleado \
+         matricola codicedipendente iddipendente numerodipendente numeroempleado numerodeempleado codigoempleado nodeempleado noempleado nodefuncionario nofuncionario nodesalarie nosalarie numerosalarie codesalarie nocolaborador \
          idempleado legajo nempleado noempleado matricula numerofuncionario numerodefuncionario numeromecanografico \
          codigofuncionario numerocolaborador idcolaborador personeelsnummer medewerkernummer personeelsnr medewerkerid \
          =pnrmedewerker numerpracownika nrpracownika numerewidencyjny nrewidencyjny idpracownika anstallningsnummer \

@@ -271,12 +271,6 @@ fn the_proposed_settings_do_as_well() {
             ("people.json", ("day1-people.json", "day2-people.json")),
         ] {
             let proposal = hirewire_source::sniff(&samples(size).join(files.0)).unwrap();
-            if size == "100" {
-                println!("{format}\n{}", serde_json::to_string_pretty(&proposal.config).unwrap());
-                for guess in &proposal.guesses {
-                    println!("{} = {}: {} {}", guess.what, guess.value, guess.why, guess.sure);
-                }
-            }
             compare(size, format, &proposal.config, files);
         }
     }
