@@ -1,35 +1,6 @@
 //! What the schema says about the attributes on both sides.
+pub use hirewire_schema::{AttributeType, Mutability};
 use serde::Serialize;
-
-/// Type of an attribute (`spec/synchronization-schema.md §5`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-pub enum AttributeType {
-    /// Text.
-    String,
-    /// A whole number.
-    Integer,
-    /// The anchor of another object.
-    Reference,
-    /// Bytes; base64 in records.
-    Binary,
-    /// True or false.
-    Boolean,
-    /// A moment.
-    DateTime,
-}
-
-/// When a target attribute may be written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-pub enum Mutability {
-    /// Always.
-    ReadWrite,
-    /// Never.
-    ReadOnly,
-    /// When the account is created.
-    Immutable,
-    /// Passwords: when the account is created, since nobody can compare.
-    WriteOnly,
-}
 
 /// An attribute of the target object, as far as the engine needs it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -36,3 +36,19 @@ pub struct Account {
     /// The attributes that were asked for and have a value.
     pub attributes: Attributes,
 }
+
+impl AttributeValue {
+    /// The value as the provisioning log prints it: Booleans `True` and `False`, moments in UTC, bytes by their
+    /// number, several values separated by `, ` (`spec/engine.md §17`).
+    pub fn log_text(&self) -> String {
+        match self {
+            Self::Text(text) | Self::Reference(text) => text.clone(),
+            Self::Boolean(true) => "True".to_owned(),
+            Self::Boolean(false) => "False".to_owned(),
+            Self::Integer(number) => number.to_string(),
+            Self::DateTime(moment) => format!("{moment}Z"),
+            Self::Binary(bytes) => format!("({} bytes)", bytes.len()),
+            Self::List(values) => values.iter().map(Self::log_text).collect::<Vec<_>>().join(", "),
+        }
+    }
+}

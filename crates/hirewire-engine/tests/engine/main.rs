@@ -1,0 +1,2 @@
+//! The engine against the vectors, and properties that hold for every record.
+mod vectors;
