@@ -10,7 +10,7 @@
 //!
 //! let refusal = parse_bulk(body, &Mode::Strict).unwrap_err();
 //! assert_eq!(refusal.documented_message(), "Invalid Data Format");
-//! assert_eq!(refusal.message(), "Invalid Data Format: schemas is missing");
+//! assert_eq!(refusal.message(), "Invalid Data Format: schemas is missing (and 1 more)");
 //! # Ok::<(), hirewire_scim::Refusal>(())
 //! ```
 mod parse;
