@@ -36,12 +36,24 @@ pub(super) fn source(at: &At<'_>, notes: &mut Notes) -> Option<MappingSource> {
 
 fn note_disagreement(text: &str, tree: &Expression, path: &Path, notes: &mut Notes) {
     let Ok(expression) = Expression::parse(text) else { return };
-    if expression.to_string() == tree.to_string() {
+    if says_the_same(&expression.to_tree(), &tree.to_tree()) {
         return;
     }
     let message =
         format!("the tree says `{}`, the expression something else; the expression counts", tree.text());
     notes.warn("source-disagrees", path.clone(), message);
+}
+
+/// Compares two trees as built by the expression language; their texts may be spaced differently, and name
+/// omitted arguments at the end or not.
+fn says_the_same(a: &SourceTree, b: &SourceTree) -> bool {
+    a.kind == b.kind
+        && a.name == b.name
+        && a.parameters.len() == b.parameters.len()
+        && a.parameters
+            .iter()
+            .zip(&b.parameters)
+            .all(|(a, b)| a.key == b.key && says_the_same(&a.value, &b.value))
 }
 
 fn kind_of(at: &At<'_>, notes: &mut Notes) -> Option<SourceKind> {
