@@ -140,17 +140,16 @@ fn write_rdn(out: &mut String, parts: &[NamePart]) {
     }
 }
 
-/// Escapes as RFC 4514 §2.4 demands.
+/// Escapes as RFC 4514 §2.4 demands, and `=` and `#` everywhere, which it allows and Samba demands.
 fn write_value(out: &mut String, value: &str) {
     let last = value.chars().count().saturating_sub(1);
     for (i, c) in value.chars().enumerate() {
         match c {
-            '"' | '+' | ',' | ';' | '<' | '>' | '\\' => {
+            '"' | '+' | ',' | ';' | '<' | '>' | '\\' | '=' | '#' => {
                 out.push('\\');
                 out.push(c);
             }
             ' ' if i == 0 || i == last => out.push_str("\\ "),
-            '#' if i == 0 => out.push_str("\\#"),
             c if c.is_control() => {
                 let mut bytes = [0; 4];
                 for b in c.encode_utf8(&mut bytes).bytes() {

@@ -1,0 +1,1 @@
+//! Findings before the first write.

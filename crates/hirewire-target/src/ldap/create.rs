@@ -1,0 +1,434 @@
+//! Making an account, and finding the own one when it was made before.
+use std::collections::HashSet;
+
+use hirewire_engine::target::{Applied, Change, MatchKey, TargetError};
+use hirewire_engine::value::{AttributeValue, Attributes};
+use ldap3::controls::{Control, ControlType, PostRead, PostReadResp};
+use ldap3::exop::PasswordModify;
+
+use super::LdapTarget;
+use super::account_state::{self, new_account_control};
+use super::config::PasswordMethod;
+use super::dialect::{ACCOUNT_DISABLED, PARENT};
+use super::dn::Dn;
+use super::entry::Entry;
+use super::error::{Doing, Failure, code, refused};
+use super::syntax;
+use super::update::{container, secret, texts};
+use super::write::Batch;
+use crate::delivery::Letter;
+use crate::password::Password;
+
+/// sAMAccountName of a user (spec/targets.md §2.2; spec/engine.md §11).
+const SAM_LENGTH: usize = 20;
+const SAM_FORBIDDEN: &str = "\"/\\[]:;|=,+*?<>@";
+/// Passwords the domain's policy may refuse before the person is refused.
+const PASSWORD_ATTEMPTS: usize = 3;
+/// Characters added after a refusal.
+const PASSWORD_STEP: usize = 8;
+
+/// An object to be added.
+struct NewObject {
+    dn: Dn,
+    values: Vec<(String, Vec<Vec<u8>>)>,
+    disabled: bool,
+}
+
+impl LdapTarget {
+    /// Adds an account, or completes the own one that an earlier, interrupted attempt left.
+    pub(crate) async fn create(
+        &self,
+        attributes: &Attributes,
+        batch: &Batch,
+    ) -> Result<Applied, TargetError> {
+        let object = self.new_object(attributes, batch)?;
+        let dn = object.dn.to_string();
+        let mut unknown_before = false;
+        for attempt in 0.. {
+            let password = self.password_for(attributes, attempt * PASSWORD_STEP).await?;
+            let failure = match self.add(&object, &dn, password.as_ref(), batch).await {
+                Ok(anchor) => {
+                    return self
+                        .complete(anchor, &dn, object.disabled, attributes, password, attempt, batch)
+                        .await;
+                }
+                Err(failure) => failure,
+            };
+            if failure.is_password_policy() && attempt < PASSWORD_ATTEMPTS {
+                continue;
+            }
+            if failure.outcome_unknown() && !unknown_before {
+                unknown_before = true;
+                match self.own_object(&dn, attributes, batch).await? {
+                    None => continue,
+                    Some((anchor, _)) => {
+                        return self
+                            .complete(anchor, &dn, object.disabled, attributes, password, attempt, batch)
+                            .await;
+                    }
+                }
+            }
+            if matches!(failure.code(), Some(code::ALREADY_EXISTS | code::CONSTRAINT_VIOLATION)) {
+                if let Some((anchor, entry)) = self.own_object(&dn, attributes, batch).await? {
+                    let changes = as_changes(attributes);
+                    let mut applied = self.update_from(&anchor, Some(entry), &changes, batch).await?;
+                    applied.changed |= unknown_before;
+                    return Ok(applied);
+                }
+            }
+            return Err(self.error(failure, Doing::Add, &dn));
+        }
+        Err(refused("InternalError", "the account was not added", None))
+    }
+
+    /// Everything the add request holds except the password.
+    fn new_object(&self, attributes: &Attributes, batch: &Batch) -> Result<NewObject, TargetError> {
+        let find = |name: &str| attributes.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v);
+        let rdn = &self.dialect.rdn;
+        let name = texts(find(rdn)).into_iter().find(|n| !n.trim().is_empty());
+        let name = name.ok_or_else(|| missing(rdn, "it names the object"))?;
+        let parent = container(find(PARENT))?.unwrap_or_else(|| self.container.clone());
+        let disabled = account_state::wanted(find(ACCOUNT_DISABLED))?;
+        let mut values: Vec<(String, Vec<Vec<u8>>)> = vec![("objectClass".into(), self.object_classes())];
+        for (name, value) in attributes {
+            if self.is_virtual(name) || name.eq_ignore_ascii_case("objectClass") {
+                continue;
+            }
+            if self.dialect.is_secret(name) {
+                return Err(secret(name));
+            }
+            let kind = self.kind(&batch.schema, name)?;
+            let stored = self.stored_values(Some(value), kind, batch)?;
+            if !stored.is_empty() {
+                values.push((kind.name.clone(), stored));
+            }
+        }
+        if self.dialect.is_ad() {
+            check_account_name(find("sAMAccountName"))?;
+            values.push((
+                "userAccountControl".into(),
+                vec![new_account_control(disabled).to_string().into_bytes()],
+            ));
+            if self.passwords.settings.as_ref().is_some_and(|s| s.change_at_logon) {
+                values.push(("pwdLastSet".into(), vec![b"0".to_vec()]));
+            }
+        } else {
+            demanded_names(&mut values, &name);
+            if disabled {
+                values.push((
+                    self.dialect.state.clone(),
+                    vec![self.config.account_lock.value.clone().into_bytes()],
+                ));
+            }
+        }
+        Ok(NewObject { dn: Dn::child(&parent, &self.rdn_spelling(), &name), values, disabled })
+    }
+
+    fn rdn_spelling(&self) -> String {
+        if self.dialect.is_ad() { "CN".into() } else { self.dialect.rdn.clone() }
+    }
+
+    fn object_classes(&self) -> Vec<Vec<u8>> {
+        let mut classes: Vec<String> = ["top", "person", "organizationalPerson"].map(str::to_owned).to_vec();
+        classes.extend(self.dialect.classes.iter().cloned());
+        classes.into_iter().map(String::into_bytes).collect()
+    }
+
+    /// One add request; gives the new object's anchor.
+    async fn add(
+        &self,
+        object: &NewObject,
+        dn: &str,
+        password: Option<&Password>,
+        batch: &Batch,
+    ) -> Result<String, Failure> {
+        let mut values: Vec<(Vec<u8>, HashSet<Vec<u8>>)> = object
+            .values
+            .iter()
+            .map(|(name, values)| (name.clone().into_bytes(), values.iter().cloned().collect()))
+            .collect();
+        if let Some(password) = password {
+            if self.dialect.is_ad() {
+                values.push((b"unicodePwd".to_vec(), HashSet::from([quoted_utf16(password)])));
+            } else if self.password_method() == PasswordMethod::Attribute {
+                values
+                    .push((b"userPassword".to_vec(), HashSet::from([password.expose().as_bytes().to_vec()])));
+            }
+        }
+        let controls = if batch.post_read { vec![PostRead::new(vec![self.dialect.anchor])] } else { vec![] };
+        let answered = self.pool.add(dn, values, controls).await?;
+        if let Some(anchor) = post_read(&answered).and_then(|entry| self.anchor_of(&entry)) {
+            return Ok(anchor);
+        }
+        let entry = match self.read_object(dn, &[self.dialect.anchor.to_owned()]).await {
+            Err(failure) if failure.outcome_unknown() => {
+                self.read_object(dn, &[self.dialect.anchor.to_owned()]).await?
+            }
+            other => other?,
+        };
+        let anchor = entry.and_then(|entry| self.anchor_of(&entry));
+        anchor.ok_or_else(|| {
+            refused(
+                "InternalServerError",
+                format!("`{dn}` was added and cannot be read: may we read its {}?", self.dialect.anchor),
+                None,
+            )
+            .into()
+        })
+    }
+
+    /// After the add: the password where the server takes it separately, groups, and the hand-over.
+    #[allow(clippy::too_many_arguments)]
+    async fn complete(
+        &self,
+        anchor: String,
+        dn: &str,
+        disabled: bool,
+        attributes: &Attributes,
+        password: Option<Password>,
+        attempt: usize,
+        batch: &Batch,
+    ) -> Result<Applied, TargetError> {
+        self.names.clear();
+        let mut password = password;
+        if !self.dialect.is_ad()
+            && self.password_method() == PasswordMethod::PasswordModify
+            && password.is_some()
+        {
+            password = Some(self.set_password(dn, attributes, password, attempt).await?);
+        }
+        let held =
+            |name: &str| texts(attributes.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v));
+        if !self.rules.is_empty() {
+            self.keep_groups(dn, disabled, &held).await?;
+        }
+        if let Some(password) = password {
+            let manager_mail = self.manager_mail(attributes, batch).await;
+            let first =
+                |names: &[&str]| names.iter().find_map(|n| held(n).into_iter().next()).unwrap_or_default();
+            let letter = Letter {
+                anchor: anchor.clone(),
+                sign_in_name: first(&[
+                    "userPrincipalName",
+                    "sAMAccountName",
+                    "uid",
+                    "mail",
+                    &self.dialect.rdn,
+                ]),
+                display_name: first(&["displayName", "cn", &self.dialect.rdn]),
+                manager_mail,
+                password,
+            };
+            self.passwords.hand_over(letter).await;
+        }
+        Ok(Applied { anchor, changed: true })
+    }
+
+    async fn manager_mail(&self, attributes: &Attributes, batch: &Batch) -> Option<String> {
+        let AttributeValue::Reference(manager) = attributes.get("manager")? else { return None };
+        let dn = batch.names.get(&manager.to_ascii_lowercase())?;
+        let entry = self.read_object(dn, &["mail".to_owned()]).await.ok()??;
+        entry.text("mail").map(str::to_owned)
+    }
+
+    /// Password Modify (RFC 3062), with a longer password after each refusal by the policy.
+    async fn set_password(
+        &self,
+        dn: &str,
+        attributes: &Attributes,
+        first: Option<Password>,
+        attempt: usize,
+    ) -> Result<Password, TargetError> {
+        let mut next = first;
+        for attempt in attempt.. {
+            let password = match next.take() {
+                Some(password) => password,
+                None => self.new_password(attributes, attempt * PASSWORD_STEP).await?,
+            };
+            let request =
+                PasswordModify { user_id: Some(dn), old_pass: None, new_pass: Some(password.expose()) };
+            match self.pool.extended(request.into()).await {
+                Ok(()) => return Ok(password),
+                Err(failure) if failure.is_password_policy() && attempt < PASSWORD_ATTEMPTS => {}
+                // Setting the same password again is harmless.
+                Err(failure) if failure.outcome_unknown() && attempt < PASSWORD_ATTEMPTS => {
+                    next = Some(password)
+                }
+                Err(failure) => return Err(self.error(failure, Doing::Password, dn)),
+            }
+        }
+        Err(refused("InternalError", "no password was set", None))
+    }
+
+    async fn password_for(
+        &self,
+        attributes: &Attributes,
+        more: usize,
+    ) -> Result<Option<Password>, TargetError> {
+        if !self.dialect.is_ad() && self.passwords.settings.is_none() {
+            return Ok(None);
+        }
+        self.new_password(attributes, more).await.map(Some)
+    }
+
+    async fn new_password(&self, attributes: &Attributes, more: usize) -> Result<Password, TargetError> {
+        let names: Vec<String> = ["sAMAccountName", "displayName", "cn", "uid", "givenName", "sn"]
+            .iter()
+            .flat_map(|n| texts(attributes.get(*n)))
+            .collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        self.make_password(&names, more).await.map_err(|e| refused("InternalError", e.to_string(), None))
+    }
+
+    fn password_method(&self) -> PasswordMethod {
+        self.passwords.settings.as_ref().map(|s| s.method).unwrap_or_default()
+    }
+
+    /// The person's own object: the one at the wanted name if it carries the matching value, else the only one that
+    /// does. Without a matching value, the one at the wanted name if it holds everything it was to hold.
+    async fn own_object(
+        &self,
+        dn: &str,
+        attributes: &Attributes,
+        batch: &Batch,
+    ) -> Result<Option<(String, Entry)>, TargetError> {
+        let matching = self.config.matching_attribute();
+        let value = attributes.iter().find(|(n, _)| n.eq_ignore_ascii_case(matching)).map(|(_, v)| v);
+        let read = |failure| self.error(failure, Doing::Search, dn);
+        let here = self.read_object(dn, &batch.attributes).await.map_err(read)?;
+        let Some(value) = value else {
+            let own = here.filter(|entry| self.holds_everything(entry, attributes, batch));
+            return Ok(own.and_then(|entry| Some((self.anchor_of(&entry)?, entry))));
+        };
+        let kind = self.kind(&batch.schema, matching)?;
+        let wanted = self.stored_values(Some(value), kind, batch)?;
+        let carries = |entry: &Entry| {
+            let key = |v: &Vec<u8>| syntax::comparable(v, kind.syntax);
+            wanted.iter().any(|w| entry.values(matching).iter().any(|v| key(v) == key(w)))
+        };
+        if let Some(entry) = here.filter(carries) {
+            return Ok(self.anchor_of(&entry).map(|anchor| (anchor, entry)));
+        }
+        let key = MatchKey { attribute: matching.to_owned(), value: value.clone() };
+        let mut found = self.find_accounts(&[key], &[]).await?.pop().unwrap_or_default();
+        let (Some(account), true) = (found.pop(), found.is_empty()) else { return Ok(None) };
+        let entry = self.reread(&account.anchor, batch).await?;
+        Ok(entry.map(|entry| (account.anchor, entry)))
+    }
+
+    fn holds_everything(&self, entry: &Entry, attributes: &Attributes, batch: &Batch) -> bool {
+        attributes.iter().filter(|(name, _)| !self.is_virtual(name)).all(|(name, value)| {
+            let Ok(kind) = self.kind(&batch.schema, name) else { return false };
+            let Ok(wanted) = self.stored_values(Some(value), kind, batch) else { return false };
+            wanted.iter().all(|w| entry.values(name).iter().any(|v| syntax::same(v, w, kind.syntax)))
+        })
+    }
+}
+
+/// inetOrgPerson demands `cn` and `sn`; people with one name have it twice (spec/targets.md §4).
+fn demanded_names(values: &mut Vec<(String, Vec<Vec<u8>>)>, name: &str) {
+    let first = |values: &[(String, Vec<Vec<u8>>)], names: &[&str]| {
+        names
+            .iter()
+            .find_map(|n| values.iter().find(|(known, _)| known.eq_ignore_ascii_case(n))?.1.first().cloned())
+    };
+    for demanded in ["cn", "sn"] {
+        if first(values, &[demanded]).is_none() {
+            let value = first(values, &["displayName", "cn", "givenName"])
+                .unwrap_or_else(|| name.as_bytes().to_vec());
+            values.push((demanded.into(), vec![value]));
+        }
+    }
+}
+
+fn check_account_name(value: Option<&AttributeValue>) -> Result<(), TargetError> {
+    const NAME: &str = "sAMAccountName";
+    let Some(name) = texts(value).into_iter().find(|n| !n.is_empty()) else {
+        return Err(missing(NAME, "every Active Directory account needs one"));
+    };
+    let wrong = |what: String| {
+        Err(refused(
+            "SystemForCrossDomainIdentityManagementBadResponse",
+            format!("`{NAME}`: {what}"),
+            Some(NAME),
+        ))
+    };
+    let length = name.chars().count();
+    if length > SAM_LENGTH {
+        return wrong(format!("at most {SAM_LENGTH} characters, this name has {length}"));
+    }
+    if let Some(c) = name.chars().find(|c| SAM_FORBIDDEN.contains(*c) || c.is_control()) {
+        return wrong(format!("the character `{}` is not allowed", c.escape_default()));
+    }
+    if name.ends_with('.') || name.chars().all(|c| c == '.' || c == ' ') {
+        return wrong("a name must not end with a full stop".into());
+    }
+    Ok(())
+}
+
+fn missing(name: &str, why: &str) -> TargetError {
+    refused("MandatoryFieldsMissing", format!("`{name}` has no value: {why}"), Some(name))
+}
+
+fn as_changes(attributes: &Attributes) -> Vec<Change> {
+    attributes
+        .iter()
+        .map(|(name, value)| Change { attribute: name.clone(), old: None, new: Some(value.clone()) })
+        .collect()
+}
+
+/// The password in double quotes as UTF-16LE (spec/targets.md §2.4).
+fn quoted_utf16(password: &Password) -> Vec<u8> {
+    let quoted = zeroize::Zeroizing::new(format!("\"{}\"", password.expose()));
+    quoted.encode_utf16().flat_map(u16::to_le_bytes).collect()
+}
+
+/// The entry in the answer's post-read control.
+fn post_read(controls: &[Control]) -> Option<Entry> {
+    let Control(_, raw) = controls.iter().find(|c| matches!(c.0, Some(ControlType::PostReadResp)))?;
+    let parsed = std::panic::catch_unwind(|| raw.parse::<PostReadResp>()).ok()?;
+    let mut entry = Entry::default();
+    for (name, values) in parsed.attrs {
+        entry.put(&name, values.into_iter().map(String::into_bytes).collect());
+    }
+    for (name, values) in parsed.bin_attrs {
+        entry.put(&name, values);
+    }
+    Some(entry)
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use hirewire_engine::value::AttributeValue;
+
+    use super::{check_account_name, demanded_names, quoted_utf16};
+    use crate::password::Password;
+
+    #[test]
+    fn unicode_password() {
+        let bytes = quoted_utf16(&Password::new("Pa55word!é".into()));
+        let text = base64::engine::general_purpose::STANDARD.encode(bytes);
+        assert_eq!(text, "IgBQAGEANQA1AHcAbwByAGQAIQDpACIA");
+    }
+
+    #[test]
+    fn account_names() {
+        let ok = |name: &str| check_account_name(Some(&AttributeValue::Text(name.into()))).is_ok();
+        assert!(ok("freya.ng") && ok("j o") && ok("Müller") && ok(&"x".repeat(20)));
+        for name in ["", "a.", "..", "a/b", "a@b", "a*b", &"x".repeat(21), "a\nb"] {
+            assert!(!ok(name), "{name}");
+        }
+        assert!(check_account_name(None).is_err());
+    }
+
+    #[test]
+    fn one_name_is_enough() {
+        let mut values = vec![("displayName".to_owned(), vec![b"Madonna".to_vec()])];
+        demanded_names(&mut values, "madonna");
+        assert_eq!(
+            values[1..],
+            [("cn".to_owned(), vec![b"Madonna".to_vec()]), ("sn".to_owned(), vec![b"Madonna".to_vec()])]
+        );
+    }
+}

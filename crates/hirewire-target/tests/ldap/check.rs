@@ -1,0 +1,1 @@
+//! `hirewire target check`.
