@@ -2,11 +2,40 @@
 use std::collections::HashSet;
 
 use hirewire_engine::target::{MatchKey, Step, Target as _};
-use hirewire_engine::value::AttributeValue as V;
+use hirewire_engine::value::{AttributeValue as V, Attributes};
+use hirewire_target::contract::Shape;
 use jiff::civil::date;
 
 use crate::admin::Admin;
 use crate::place::{Kind, Place, change, create, eventually, find, held, one, read, text, update};
+
+/// The cases every target must pass.
+pub(crate) async fn contract(place: Place) {
+    let kind = place.kind;
+    let tag = place.tag.clone();
+    let create = move |suffix: &str| {
+        let mut attributes = Attributes::new();
+        for (name, value) in [
+            (if kind == Kind::Ad { "employeeID" } else { "employeeNumber" }, suffix.to_owned()),
+            ("cn", format!("Contract {suffix}")),
+            ("sn", "Contract".to_owned()),
+            (if kind == Kind::Ad { "sAMAccountName" } else { "uid" }, suffix.to_owned()),
+        ] {
+            attributes.insert(name.into(), V::Text(value));
+        }
+        attributes
+    };
+    let shape = Shape {
+        create: Box::new(create),
+        key: place.key_name(),
+        text: "title",
+        reference: "manager",
+        required: place.pick("sAMAccountName", "uid"),
+        unique: place.pick("sAMAccountName", "uid"),
+        recycle_bin: false,
+    };
+    hirewire_target::contract::check(&place.target(), &shape, &tag).await;
+}
 
 pub(crate) async fn create_and_find(place: Place) {
     let target = place.target();

@@ -18,7 +18,7 @@ use libtest_mimic::{Arguments, Trial};
 use place::{Kind, Place};
 
 /// A test: gets a place of its own in a directory.
-type Case = fn(Place) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
+type Case = fn(Place) -> std::pin::Pin<Box<dyn Future<Output = ()>>>;
 
 /// Names a test function and boxes its future.
 #[macro_export]
@@ -33,6 +33,7 @@ fn main() -> ExitCode {
         .into_iter()
         .flat_map(|kind| {
             cases![
+                Ad: accounts::contract,
                 Ad: accounts::create_and_find,
                 Ad: accounts::second_apply_writes_nothing,
                 Ad: accounts::disable_and_enable,
