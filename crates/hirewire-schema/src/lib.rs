@@ -1,10 +1,12 @@
 //! The `synchronizationSchema` model: directories, attributes, mappings, scoping filters; imports and exports Entra's JSON without loss.
 pub mod document;
+pub mod edit;
 pub mod finding;
 pub mod json;
 pub mod model;
 pub mod operator;
 mod read;
+pub mod template;
 
 pub use document::{Document, DocumentError};
 pub use finding::{Finding, Severity};
@@ -14,3 +16,4 @@ pub use model::{
     ObjectMapping, Schema, Scope, SynchronizationRule,
 };
 pub use operator::Operator;
+pub use template::{TEMPLATES, Template};
