@@ -11,6 +11,7 @@
 pub mod answer;
 pub mod app;
 mod batch; // $batch                                  spec/inbound-api.md §9
+pub mod bootstrap; // a tenant in one call
 pub mod clock;
 pub mod emulator; // clock, faults, recorded requests §12
 pub mod error; // the error body                      §2.4

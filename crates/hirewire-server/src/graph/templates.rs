@@ -47,6 +47,11 @@ pub fn application_template(id: &str) -> Option<&'static ApplicationTemplate> {
     APPLICATIONS.iter().find(|known| known.id.eq_ignore_ascii_case(id))
 }
 
+/// The GUID of the gallery application whose jobs have this template.
+pub fn application_of(template: &str) -> Option<&'static str> {
+    APPLICATIONS.iter().find(|application| application.template == template).map(|application| application.id)
+}
+
 fn template_json(id: &str, app_id: &str) -> Value {
     let schema =
         schema_text(id).and_then(|text| serde_json::from_str::<Value>(&text).ok()).unwrap_or(Value::Null);
