@@ -40,7 +40,8 @@ pub struct Bootstrapped {
 /// Makes a provisioning app named `name` with a started job of `template` (`API2AAD` or `API2AD`), and a client for it.
 pub fn bootstrap(app: &App, name: &str, template: &str) -> Result<Bootstrapped, ApiError> {
     let now = app.clock.now();
-    let template = templates::by_id(template).ok_or_else(|| ApiError::bad_request("The template is not known."))?;
+    let template =
+        templates::by_id(template).ok_or_else(|| ApiError::bad_request("The template is not known."))?;
     let owned = StoredApp {
         app_id: Uuid::new_v4().to_string(),
         object_id: Uuid::new_v4().to_string(),

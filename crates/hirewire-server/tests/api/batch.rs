@@ -30,12 +30,15 @@ async fn the_sample_batch_uploads_and_reads() {
         assert_eq!(job["headers"]["Content-Type"], "application/json");
         let wanted: Value = serde_json::from_slice(&sample("91")).expect("JSON");
         let wanted = by_id(&wanted, "2");
-        let members = |value: &Value| value.as_object().map(|members| members.keys().cloned().collect::<Vec<_>>());
+        let members =
+            |value: &Value| value.as_object().map(|members| members.keys().cloned().collect::<Vec<_>>());
         assert_eq!(members(&job["body"]), members(&wanted["body"]));
-        let sorted = |value: &Value| members(value).map(|mut names| {
-            names.sort();
-            names
-        });
+        let sorted = |value: &Value| {
+            members(value).map(|mut names| {
+                names.sort();
+                names
+            })
+        };
         assert_eq!(sorted(&job["body"]["status"]), sorted(&wanted["body"]["status"]));
     }
 }
@@ -93,19 +96,26 @@ async fn parts_fail_alone() {
     )
     .await
     .json();
-    let statuses = ["no type", "absolute", "nested", "base64", "unknown"].map(|id| by_id(&answer, id)["status"].as_u64());
+    let statuses = ["no type", "absolute", "nested", "base64", "unknown"]
+        .map(|id| by_id(&answer, id)["status"].as_u64());
     assert_eq!(statuses, [400, 400, 400, 202, 400].map(Some), "{answer}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bare_array_is_refused_but_in_compatibility_mode() {
     let seed = SeedBatch { service_principal: OWNER.into(), job: JOB.into() };
-    for (mode, compatible, status) in [(Mode::Open, false, 400), (Mode::Strict, true, 400), (Mode::Open, true, 202)] {
-        let world = World::with(mode, |settings| settings.seed_batch_compat = compatible.then(|| seed.clone())).await;
+    for (mode, compatible, status) in
+        [(Mode::Open, false, 400), (Mode::Strict, true, 400), (Mode::Open, true, 202)]
+    {
+        let world =
+            World::with(mode, |settings| settings.seed_batch_compat = compatible.then(|| seed.clone())).await;
         let answer = post(&world, sample("92")).await;
         assert_eq!(answer.status, status, "{mode:?} {compatible}: {}", answer.text);
         if status == 400 {
-            assert_eq!((answer.code().as_str(), answer.message().as_str()), ("BadRequest", "Invalid batch payload format."));
+            assert_eq!(
+                (answer.code().as_str(), answer.message().as_str()),
+                ("BadRequest", "Invalid batch payload format.")
+            );
             continue;
         }
         assert!(answer.header("location").ends_with(&format!("jobid%20eq%20'{JOB}'")));

@@ -17,7 +17,8 @@ async fn malformed_bodies_are_400() {
     let valid = bulk(vec![person("1")]);
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
     let mut deep_data: serde_json::Value = serde_json::from_str(&valid).expect("JSON");
-    deep_data["Operations"][0]["data"]["x"] = serde_json::from_str(&format!("{}{}", "[".repeat(100), "]".repeat(100))).expect("JSON");
+    deep_data["Operations"][0]["data"]["x"] =
+        serde_json::from_str(&format!("{}{}", "[".repeat(100), "]".repeat(100))).expect("JSON");
     for (what, body) in [
         ("nothing", String::new()),
         ("a word", "hello".into()),
@@ -60,7 +61,8 @@ async fn gzip_in_open_mode_only() {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(&sample("01")).expect("write");
     let packed = encoder.finish().expect("finish");
-    let send = |world: &World, body: Vec<u8>| got(world.upload_request(body).header("content-encoding", "gzip"));
+    let send =
+        |world: &World, body: Vec<u8>| got(world.upload_request(body).header("content-encoding", "gzip"));
     assert_eq!(send(&World::open().await, packed.clone()).await.status, 202);
     assert_eq!(send(&World::open().await, packed[..20].to_vec()).await.status, 400);
     assert_eq!(send(&World::strict().await, packed).await.status, 415);

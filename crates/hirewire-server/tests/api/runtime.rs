@@ -141,7 +141,9 @@ impl Service for Runtime {
     }
 
     fn plan_only(&self, _: &Job, operations: Vec<NewOperation>) -> Result<Value, ServiceError> {
-        Ok(json!({ "value": operations.iter().map(|each| json!({ "externalId": each.anchor })).collect::<Vec<_>>() }))
+        Ok(
+            json!({ "value": operations.iter().map(|each| json!({ "externalId": each.anchor })).collect::<Vec<_>>() }),
+        )
     }
 
     fn provision_on_demand(&self, _: &Job, request: OnDemand) -> Result<OnDemandOutcome, ServiceError> {

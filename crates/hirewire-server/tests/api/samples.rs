@@ -41,11 +41,8 @@ fn assert_accepted(world: &World, name: &str, answer: &Got) {
     assert_eq!(answer.status, 202, "{name}: {}", answer.text);
     assert_eq!(answer.text, "", "{name}");
     assert_eq!(answer.header("content-length"), "0", "{name}");
-    let location = format!(
-        "{}/v1.0/auditLogs/provisioning/?$filter=jobid%20eq%20'{}'",
-        world.base,
-        crate::world::JOB
-    );
+    let location =
+        format!("{}/v1.0/auditLogs/provisioning/?$filter=jobid%20eq%20'{}'", world.base, crate::world::JOB);
     assert_eq!(answer.header("location"), location, "{name}");
     assert!(!answer.header("x-hirewire-upload-id").is_empty(), "{name}");
     assert!(!answer.header("request-id").is_empty(), "{name}");

@@ -5,8 +5,8 @@ use reqwest::{Method, StatusCode};
 use serde_json::json;
 
 use crate::world::{
-    CLIENT, CLIENT_OBJECT, EVERYTHING, OWNER, World, bulk, got, job_path, person, sample, sign, stored_app, token,
-    upload_path,
+    CLIENT, CLIENT_OBJECT, EVERYTHING, OWNER, World, bulk, got, job_path, person, sample, sign, stored_app,
+    token, upload_path,
 };
 
 fn now() -> i64 {
@@ -63,18 +63,26 @@ async fn tokens_that_are_no_good() {
         (claims(json!({ "exp": now() - 1 })), "Access token has expired or is not yet valid."),
         (claims(json!({ "nbf": now() + 3_600 })), "Access token has expired or is not yet valid."),
         (claims(json!({ "exp": null })), "Access token has expired or is not yet valid."),
-        (claims(json!({ "aud": "https://vault.azure.net" })), "Access token validation failure. Invalid audience."),
+        (
+            claims(json!({ "aud": "https://vault.azure.net" })),
+            "Access token validation failure. Invalid audience.",
+        ),
         (claims(json!({ "aud": null })), "Access token validation failure. Invalid audience."),
-        (claims(json!({ "iss": "https://sts.example/" })), "Access token validation failure. Invalid issuer."),
+        (
+            claims(json!({ "iss": "https://sts.example/" })),
+            "Access token validation failure. Invalid issuer.",
+        ),
     ] {
-        let request = world.client.get(world.url(&job_path())).header("authorization", format!("Bearer {token}"));
+        let request =
+            world.client.get(world.url(&job_path())).header("authorization", format!("Bearer {token}"));
         let answer = got(request).await;
         assert_eq!(answer.status, 401, "{message}");
         assert_eq!(answer.message(), message);
         assert!(token.is_empty() || !answer.text.contains(&token));
     }
     for audience in ["https://graph.microsoft.com/", "https://graph.microsoft.com", identity::GRAPH_APP_ID] {
-        let request = world.client.get(world.url(&job_path())).bearer_auth(token(&world.app, audience, EVERYTHING));
+        let request =
+            world.client.get(world.url(&job_path())).bearer_auth(token(&world.app, audience, EVERYTHING));
         got(request).await.expect(StatusCode::OK);
     }
 }
@@ -119,15 +127,25 @@ async fn a_token_may_do_what_it_was_granted_and_nothing_else() {
 async fn owned_by_reaches_owned_apps_only() {
     for mode in [Mode::Strict, Mode::Open] {
         let world = World::with(mode, |_| {}).await;
-        let token = world.token_for(&["SynchronizationData-User.Upload.OwnedBy", "Application.ReadWrite.OwnedBy", "ProvisioningLog.Read.All"]);
+        let token = world.token_for(&[
+            "SynchronizationData-User.Upload.OwnedBy",
+            "Application.ReadWrite.OwnedBy",
+            "ProvisioningLog.Read.All",
+        ]);
         let request = || {
             let request = world.client.post(world.url(&upload_path())).bearer_auth(&token);
             request.header("content-type", "application/scim+json").body(sample("01"))
         };
         let answer = got(request()).await;
         match mode {
-            Mode::Strict => assert_eq!((answer.status, answer.code().as_str(), answer.message().as_str()), (401, "UnknownError", "")),
-            Mode::Open => assert_eq!((answer.status, answer.json()["error"]["details"][0]["code"].as_str()), (403, Some("NotOwner"))),
+            Mode::Strict => assert_eq!(
+                (answer.status, answer.code().as_str(), answer.message().as_str()),
+                (401, "UnknownError", "")
+            ),
+            Mode::Open => assert_eq!(
+                (answer.status, answer.json()["error"]["details"][0]["code"].as_str()),
+                (403, Some("NotOwner"))
+            ),
         }
         let listed = got(world.client.get(world.url("/v1.0/applications")).bearer_auth(&token)).await.json();
         assert_eq!(listed["value"].as_array().map(Vec::len), Some(1), "it sees itself only");
@@ -144,7 +162,9 @@ async fn owned_by_reaches_owned_apps_only() {
 async fn a_read_permission_does_not_lift_the_bound_of_owned_writes() {
     let world = World::open().await;
     let token = world.token_for(&["Application.ReadWrite.OwnedBy", "Synchronization.Read.All"]);
-    let ask = |method: Method, path: String| got(world.client.request(method, world.url(&path)).bearer_auth(&token));
+    let ask = |method: Method, path: String| {
+        got(world.client.request(method, world.url(&path)).bearer_auth(&token))
+    };
     assert_eq!(ask(Method::GET, job_path()).await.status, 200);
     assert_eq!(ask(Method::POST, format!("{}/pause", job_path())).await.status, 403);
     assert_eq!(ask(Method::DELETE, job_path()).await.status, 403);
@@ -160,7 +180,9 @@ async fn a_job_is_invisible_below_another_service_principal() {
         let answer = world.get(&path).await;
         assert_eq!((answer.status, answer.code().as_str()), (404, "ResourceNotFound"));
     }
-    let request = world.ask(Method::POST, &format!("{path}/bulkUpload")).header("content-type", "application/scim+json");
+    let request = world
+        .ask(Method::POST, &format!("{path}/bulkUpload"))
+        .header("content-type", "application/scim+json");
     assert_eq!(got(request.body(bulk(vec![person("1")]))).await.status, 404);
     let answer = world.get(&job_path().replace(OWNER, "99999999-0000-4000-8000-00000000000f")).await;
     assert_eq!((answer.status, answer.code().as_str()), (404, "Request_ResourceNotFound"));
@@ -203,9 +225,11 @@ async fn unknown_paths_are_400_and_name_the_segment() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn browsers_of_configured_origins_only() {
-    let world = World::with(Mode::Open, |settings| settings.cors_origins = vec!["https://app.example".into()]).await;
+    let world =
+        World::with(Mode::Open, |settings| settings.cors_origins = vec!["https://app.example".into()]).await;
     let preflight = |origin: &'static str| {
-        let request = world.client.request(Method::OPTIONS, world.url(&upload_path())).header("origin", origin);
+        let request =
+            world.client.request(Method::OPTIONS, world.url(&upload_path())).header("origin", origin);
         got(request.header("access-control-request-method", "POST"))
     };
     let answer = preflight("https://app.example").await;

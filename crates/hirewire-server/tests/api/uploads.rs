@@ -17,7 +17,10 @@ async fn a_receipt_has_a_line_per_operation() {
     let id = accepted.header("x-hirewire-upload-id").to_owned();
     let body = world.get(&receipt(&id)).await.json();
     assert_eq!(body["status"], "completed");
-    assert_eq!(body["counts"], json!({ "accepted": 0, "waiting": 0, "applied": 2, "skipped": 1, "failed": 0 }));
+    assert_eq!(
+        body["counts"],
+        json!({ "accepted": 0, "waiting": 0, "applied": 2, "skipped": 1, "failed": 0 })
+    );
     assert_eq!(body["operations"][2]["externalId"], "1");
     assert_eq!(body["operations"][2]["reason"], "RedundantExport");
     assert_eq!(body["requestId"], accepted.header("request-id"));
@@ -51,7 +54,8 @@ async fn waiting_ends_when_the_work_is_done_or_the_time_is_over() {
 #[tokio::test(flavor = "multi_thread")]
 async fn events_tell_each_operation_and_the_end() {
     let world = World::open().await;
-    let id = world.upload(bulk(vec![person("1"), person("2")])).await.header("x-hirewire-upload-id").to_owned();
+    let id =
+        world.upload(bulk(vec![person("1"), person("2")])).await.header("x-hirewire-upload-id").to_owned();
     let answer = got(world.ask(Method::GET, &receipt(&id)).header("accept", "text/event-stream")).await;
     assert_eq!(answer.header("content-type"), "text/event-stream");
     let events: Vec<&str> = answer.text.split("\n\n").filter(|event| !event.is_empty()).collect();
@@ -79,7 +83,8 @@ async fn uploaders_see_their_own_receipts_only() {
 async fn a_dry_run_answers_with_the_plan_and_stores_nothing() {
     let world = World::open().await;
     let request = world.ask(Method::POST, &format!("{}?dryRun=true", upload_path()));
-    let answer = got(request.header("content-type", "application/scim+json").body(bulk(vec![person("7")]))).await;
+    let answer =
+        got(request.header("content-type", "application/scim+json").body(bulk(vec![person("7")]))).await;
     assert_eq!((answer.status, answer.json()), (200, json!({ "value": [{ "externalId": "7" }] })));
     let listed = world.get(&format!("{}/uploads", job_path())).await.json();
     assert_eq!(listed["value"], json!([]));
@@ -88,7 +93,11 @@ async fn a_dry_run_answers_with_the_plan_and_stores_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_named_request_that_is_repeated_is_stored_once_in_open_mode() {
     for (world, stored) in [(World::open().await, 1), (World::strict().await, 2)] {
-        let send = || world.upload_request(bulk(vec![person("1")])).header("client-request-id", "c11e27a0-0000-4000-8000-000000000000");
+        let send = || {
+            world
+                .upload_request(bulk(vec![person("1")]))
+                .header("client-request-id", "c11e27a0-0000-4000-8000-000000000000")
+        };
         let (first, second) = (got(send()).await, got(send()).await);
         assert_eq!((first.status, second.status), (202, 202));
         assert_eq!(first.header("client-request-id"), "c11e27a0-0000-4000-8000-000000000000");
@@ -107,5 +116,9 @@ async fn the_value_form_is_taken_in_open_mode_only() {
     assert_eq!((answer.status, answer.header("warning")), (202, ""));
     let answer = put(&World::strict().await).await;
     assert_eq!((answer.status, answer.code().as_str()), (404, "UnknownError"));
-    assert!(answer.message().starts_with("{\"Message\":\"No HTTP resource was found that matches the request URI"));
+    assert!(
+        answer
+            .message()
+            .starts_with("{\"Message\":\"No HTTP resource was found that matches the request URI")
+    );
 }

@@ -78,12 +78,10 @@ impl World {
         change(&mut settings);
         let store = Store::in_memory().expect("store");
         let runtime = Arc::new(Runtime::new(store.clone()));
-        let app =
-            Arc::new(App::new(settings, store, runtime, Arc::new(Clock::default())).expect("app"));
+        let app = Arc::new(App::new(settings, store, runtime, Arc::new(Clock::default())).expect("app"));
         register(&app);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let listening =
-            serve(router(app.clone()), listener, None, &app.settings.bounds).expect("serve");
+        let listening = serve(router(app.clone()), listener, None, &app.settings.bounds).expect("serve");
         let base = format!("http://{}", listening.address);
         let token = token(&app, &base, EVERYTHING);
         let client = reqwest::Client::builder().no_proxy().build().expect("client");
@@ -113,9 +111,7 @@ impl World {
     }
 
     pub fn upload_request(&self, body: impl Into<reqwest::Body>) -> RequestBuilder {
-        self.ask(Method::POST, &upload_path())
-            .header("content-type", "application/scim+json")
-            .body(body)
+        self.ask(Method::POST, &upload_path()).header("content-type", "application/scim+json").body(body)
     }
 
     pub fn token_for(&self, permissions: &[&str]) -> String {
