@@ -26,13 +26,16 @@ pub struct VectorOutcome {
     pub got: Value,
 }
 
+/// Takes the document and one vector, gives what came of it.
+type Runner = fn(&Value, &Value) -> Result<Value, String>;
+
 /// Runs every vector of the document; a document that is none gives one failed outcome.
 pub fn run(text: &str) -> Vec<VectorOutcome> {
     let document: Value = match serde_json::from_str(text) {
         Ok(document) => document,
         Err(error) => return vec![failed("document", Value::Null, error.to_string())],
     };
-    let parts: [(&str, fn(&Value, &Value) -> Result<Value, String>); 5] = [
+    let parts: [(&str, Runner); 5] = [
         ("cases", plan_case),
         ("quarantine", |_, vector| Ok(quarantine_case(vector))),
         ("retry", |_, vector| retry_case(vector)),
