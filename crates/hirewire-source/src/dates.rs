@@ -111,7 +111,7 @@ fn iso(cell: &str) -> Option<Date> {
     let (year, month, day) = if compact {
         (number(0..4)?, number(4..6)?, number(6..8)?)
     } else {
-        if !matches!((date.as_bytes()[4], date.as_bytes()[7]), (b'-', b'-') | (b'/', b'/')) {
+        if (date.as_bytes()[4], date.as_bytes()[7]) != (b'-', b'-') {
             return None;
         }
         (number(0..4)?, number(5..7)?, number(8..10)?)

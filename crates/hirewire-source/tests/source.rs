@@ -1,3 +1,4 @@
 //! The file source against whole exports.
 
+mod exports;
 mod samples;

@@ -48,6 +48,8 @@ pub(crate) struct Seen {
     pub(crate) short: String,
     pub(crate) long: String,
     pub(crate) human: bool,
+    /// The number of something, not its name.
+    pub(crate) coded: bool,
     pub(crate) filled: usize,
     pub(crate) total: usize,
     pub(crate) distinct: usize,
@@ -69,8 +71,28 @@ impl Seen {
         let segments: Vec<&str> =
             if table.json { name.split(['.', '/']).filter(|s| *s != "value").collect() } else { vec![&name] };
         let tail = |n: usize| squash(&segments[segments.len().saturating_sub(n)..].join(" "));
+        // `department.name` is about the department.
+        let general =
+            ["name", "value", "label", "code", "text", "description", "id", "displayvalue", "descriptor"];
+        let plain = [
+            "name",
+            "names",
+            "person",
+            "employee",
+            "personal",
+            "legalname",
+            "worker",
+            "root",
+            "attributes",
+            "basic",
+            "profile",
+        ];
+        let parent = segments.len() > 1 && general.contains(&tail(1).as_str());
+        let parent =
+            parent.then(|| squash(segments[segments.len() - 2])).filter(|p| !plain.contains(&p.as_str()));
         let mut seen = Self {
-            short: tail(1),
+            coded: parent.is_some() && matches!(tail(1).as_str(), "id" | "code"),
+            short: parent.unwrap_or_else(|| tail(1)),
             long: tail(2),
             human: table.json && name.to_lowercase().starts_with("humanreadable"),
             total: table.rows.len(),
@@ -128,6 +150,7 @@ impl Seen {
                     }),
                 )
             })
+            .map(|(role, score)| (role, if self.coded { score.saturating_sub(25) } else { score }))
             .filter(|(_, score)| *score > 0)
             .collect();
         fits.sort_by(|a, b| b.1.cmp(&a.1));
@@ -183,7 +206,9 @@ fn is_phone(value: &str) -> bool {
         && value
             .bytes()
             .all(|b| b.is_ascii_digit() || matches!(b, b'+' | b' ' | b'-' | b'/' | b'(' | b')' | b'.'))
-        && (value.starts_with(['+', '0', '(']) || value.contains([' ', '-', '/']))
+        && (value.starts_with(['+', '('])
+            || (value.starts_with('0') && digits >= 9)
+            || value.contains([' ', '-', '/']))
 }
 
 fn date_formats(values: &[String]) -> Vec<(&'static str, f64)> {

@@ -249,8 +249,8 @@ fn by_values(columns: &[Seen], roles: &mut Roles, used: &mut HashSet<usize>, hea
             && c.values.iter().filter(|v| !v.is_empty()).all(|v| v.to_uppercase().starts_with("CC"))
     });
     let text = |c: &Seen| c.share(c.worded) > 0.9 && c.coverage() > 0.8 && c.emails == 0 && !c.is_date();
-    take(Role::First, roles, used, &|c| text(c) && c.distinct * 3 > c.filled);
-    take(Role::Last, roles, used, &|c| text(c) && c.distinct * 3 > c.filled);
+    take(Role::First, roles, used, &|c| text(c) && c.distinct * 4 > c.filled);
+    take(Role::Last, roles, used, &|c| text(c) && c.distinct * 4 > c.filled);
     take(Role::Title, roles, used, &|c| text(c) && c.distinct > 1);
     take(Role::Department, roles, used, &|c| text(c) && c.distinct > 1);
 }
@@ -261,7 +261,13 @@ fn names_by_email(columns: &[Seen], roles: &mut Roles, used: &mut HashSet<usize>
     let locals: Vec<String> = columns[email]
         .values
         .iter()
-        .map(|v| v.split('@').next().unwrap_or_default().to_lowercase())
+        .map(|v| {
+            v.split('@')
+                .next()
+                .unwrap_or_default()
+                .trim_end_matches(|c: char| c.is_ascii_digit())
+                .to_lowercase()
+        })
         .collect();
     for (role, at_start) in [(Role::First, true), (Role::Last, false)] {
         if roles.columns.contains_key(&role) {

@@ -86,7 +86,7 @@ pub(crate) const WORDS: &[(Role, &str)] = &[
          supervisor reportsto reportingto =boss linemanager vorgesetzte vorgesetzter fuhrungskraft =leiter teamleiter \
          superieur responsable manageurid manageur =nplus1 =n+1 hierarchique jefe superior responsabile =capo chefia =gestor gestor \
          superiorhierarquico leidinggevende =chef chefanst narmastechef nmstechef =leder leder narmesteleder lahiesimies esimies \
-         przelozony kierownik nadrizeny felettes vezeto directreport teamlead =mgr mgrid =supv leidinggev",
+         przelozony kierownik nadrizeny felettes vezeto directreport teamlead =mgr mgrid mgrempno mgrno mgrnumber =mgr1 =supv leidinggev",
     ),
     (
         Role::LatinFirst,
@@ -150,7 +150,7 @@ pub(crate) const WORDS: &[(Role, &str)] = &[
          fechaalta fechadealta fechainicio fechacontratacion fechadecontratacion dataassunzione datadiassunzione datainizio dataadmissao datadeadmissao \
          dataadmissao datainicio indiensttreding datumindienst ingangsdatum startdatum datazatrudnienia datarozpoczecia anstallningsdatum \
          anstallningsdag startdag ansettelsesdato ansattdato ansaettelsesdato tiltraedelsesdato tiltredelsesdato alkamispaiva aloituspaiva datumnastupu \
-         nastup belepes =hired =start =joined =entry entrydate startofemployment effectivestart contractstart validfrom",
+         nastup admissao assunzione contratacion embauche =startdt =hiredt =hiredon joindt belepes =hired =start =joined =entry entrydate startofemployment effectivestart contractstart validfrom",
     ),
     (
         Role::Termination,
@@ -159,7 +159,7 @@ pub(crate) const WORDS: &[(Role, &str)] = &[
          datesortie datedesortie datedepart datededepart datefin fechabaja fechadebaja fechafin fechasalida fechacese fechaegreso fechatermino \
          datacessazione datafine dataterminazione datadimissioni datarescisao datademissao datadesligamento datasaida datatermino datafim uitdiensttreding \
          datumuitdienst uitdienst einddatum datazwolnienia datazakonczenia slutdatum slutdato avgangsdatum fratraedelsesdato fratredelsesdato sluttdato \
-         paattymispaiva lopetuspaiva datumukonceni vystup kilepes validto =end =left =leaver effectiveend completiondate",
+         demissao desligamento rescisao cessazione dimissioni =baja =salida =sortie departure departdate datedepart cessation separation =enddt =termdt =exitdt offboarding paattymispaiva lopetuspaiva datumukonceni vystup kilepes validto =end =left =leaver effectiveend completiondate",
     ),
     (
         Role::Title,
