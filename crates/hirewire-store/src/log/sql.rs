@@ -280,10 +280,15 @@ impl Builder<'_> {
                 Ok(())
             }
             LogValue::Text(text) => {
-                // The bare column is what an index knows; an absent target reads as empty text.
-                let bare = operand.fold == Fold::None
-                    && (column == "source" || (op == Comparison::Equal && !text.is_empty()));
-                let column = if bare || nullable { column.into() } else { format!("coalesce({column}, '')") };
+                let plain = operand.fold == Fold::None;
+                if plain && column == "target" && op == Comparison::Equal && !text.is_empty() {
+                    // What the index on targets covers; never null, so that it can be negated.
+                    self.push("(target = ? AND target IS NOT NULL)", text.clone());
+                    return Ok(());
+                }
+                // An absent target reads as empty text, an absent error code as null.
+                let bare = nullable || column == "source";
+                let column = if bare { column.into() } else { format!("coalesce({column}, '')") };
                 let column = folded(&column, operand.fold);
                 let equality = matches!(op, Comparison::Equal | Comparison::NotEqual);
                 if equality || !nullable {
