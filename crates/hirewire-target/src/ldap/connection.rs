@@ -45,8 +45,6 @@ pub(crate) struct Connection {
     ldap: Ldap,
     ended: Arc<AtomicBool>,
     timeout: Duration,
-    /// For messages.
-    pub(crate) host: String,
 }
 
 /// One modification of an object.
@@ -116,7 +114,7 @@ impl Connection {
             }
             flag.store(true, Ordering::Release);
         });
-        Ok(Self { ldap, ended, timeout: config.answer_timeout(), host: address.host.clone() })
+        Ok(Self { ldap, ended, timeout: config.answer_timeout() })
     }
 
     async fn bind(&self, bind: &Bind) -> Result<(), Failure> {

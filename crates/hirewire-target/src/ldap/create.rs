@@ -378,7 +378,7 @@ fn as_changes(attributes: &Attributes) -> Vec<Change> {
 }
 
 /// The password in double quotes as UTF-16LE (spec/targets.md §2.4).
-fn quoted_utf16(password: &Password) -> Vec<u8> {
+pub(crate) fn quoted_utf16(password: &Password) -> Vec<u8> {
     let quoted = zeroize::Zeroizing::new(format!("\"{}\"", password.expose()));
     quoted.encode_utf16().flat_map(u16::to_le_bytes).collect()
 }

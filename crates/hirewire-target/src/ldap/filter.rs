@@ -14,11 +14,6 @@ pub(crate) fn equal(attribute: &str, value: &[u8]) -> String {
     filter
 }
 
-/// `(&…)`.
-pub(crate) fn all(parts: &[String]) -> String {
-    format!("(&{})", parts.concat())
-}
-
 /// `(|…)`, or the only part.
 pub(crate) fn any(parts: &[String]) -> String {
     match parts {
@@ -34,7 +29,7 @@ fn description(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{all, any, equal};
+    use super::{any, equal};
 
     #[test]
     fn values_cannot_leave_their_place() {
@@ -50,6 +45,6 @@ mod tests {
         assert_eq!(equal("objectGUID", &[0xff, 0x19]), "(objectGUID=\\ff\\19)");
         assert_eq!(equal("a)(b", b"x"), "(ab=x)");
         let parts = ["(a=1)".to_owned(), "(b=2)".to_owned()];
-        assert_eq!((all(&parts), any(&parts[..1])), ("(&(a=1)(b=2))".into(), "(a=1)".into()));
+        assert_eq!((any(&parts), any(&parts[..1])), ("(|(a=1)(b=2))".into(), "(a=1)".into()));
     }
 }

@@ -115,10 +115,14 @@ impl Pool {
         })
     }
 
-    /// Host of the server in use, for messages.
-    pub(crate) async fn host(&self) -> String {
-        let state = self.state.lock().await;
-        self.addresses.get(state.server).map(|a| a.host.clone()).unwrap_or_default()
+    /// All servers, for the check.
+    pub(crate) fn addresses(&self) -> &[Address] {
+        &self.addresses
+    }
+
+    /// The TLS client.
+    pub(crate) fn tls(&self) -> Arc<ClientConfig> {
+        self.tls.clone()
     }
 
     /// One search; asked again once when the connection broke, for a search changes nothing.

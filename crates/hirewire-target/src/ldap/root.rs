@@ -18,8 +18,6 @@ const POST_READ: &str = "1.3.6.1.1.13.2";
 pub(crate) struct Root {
     /// Active Directory: where `attributeSchema` objects are.
     pub(crate) schema_context: Option<String>,
-    /// Active Directory: where sites and optional features are.
-    pub(crate) configuration_context: Option<String>,
     /// Active Directory: the domain.
     pub(crate) domain: Option<String>,
     /// RFC 4512: the object that holds the schema.
@@ -59,18 +57,12 @@ impl LdapTarget {
     /// The remembered part of the rootDSE.
     pub(crate) async fn root(&self) -> Result<&Root, TargetError> {
         let read = || async {
-            let names = [
-                "schemaNamingContext",
-                "configurationNamingContext",
-                "defaultNamingContext",
-                "subschemaSubentry",
-                "supportedControl",
-            ];
+            let names =
+                ["schemaNamingContext", "defaultNamingContext", "subschemaSubentry", "supportedControl"];
             let entry = self.read_root(&names).await?;
             let text = |name| entry.text(name).map(str::to_owned);
             Ok::<_, Failure>(Root {
                 schema_context: text("schemaNamingContext"),
-                configuration_context: text("configurationNamingContext"),
                 domain: text("defaultNamingContext"),
                 subschema: text("subschemaSubentry"),
                 post_read: entry.values("supportedControl").iter().any(|oid| oid == POST_READ.as_bytes()),

@@ -6,6 +6,7 @@
 mod accounts;
 mod admin;
 mod changes;
+mod check;
 mod delivery;
 mod parts;
 mod place;
@@ -69,6 +70,8 @@ fn main() -> ExitCode {
                 Ad: security::starttls_works,
                 Ad: security::reader_may_not_write,
                 Ad: security::empty_password_is_refused,
+                Ad: check::healthy,
+                Ad: check::reader_misses_rights,
             ]
             .into_iter()
             .map(move |(_, name, case)| (kind, name, case))
@@ -85,6 +88,7 @@ fn main() -> ExitCode {
         Ad: trouble::ad_password_policy_is_obeyed,
         Ad: security::ad_least_privilege_suffices,
         Ad: security::ad_least_privilege_and_no_more,
+        Ad: check::ad_findings_name_commands,
         Inet: accounts::inet_new_account_can_sign_in,
         Inet: accounts::inet_one_name,
         Inet: trouble::inet_unique_overlay,
