@@ -27,6 +27,8 @@ pub struct Owner {
     pub app_id: String,
     /// Its name.
     pub display_name: String,
+    /// The gallery application it was made from.
+    pub template: Option<String>,
 }
 
 /// The service principal of a path below which jobs live, when the caller may use it.
@@ -45,7 +47,12 @@ pub fn for_job(app: &App, head: &Head, key: &str) -> Result<Owner, ApiError> {
             ),
         });
     }
-    Ok(Owner { object_id: found.object_id, app_id: found.app_id, display_name: found.name })
+    Ok(Owner {
+        object_id: found.object_id,
+        app_id: found.app_id,
+        display_name: found.name,
+        template: found.template,
+    })
 }
 
 /// Finds by object id, by `appId='…'`, and in open mode by appId where the object id belongs (§2.2).

@@ -278,7 +278,7 @@ pub fn synchronization(app: &App, request: &Request) -> Result<Answer, ApiError>
             jobs_of(app, &owner.object_id)?.iter().map(|job| job_json(app, job)).collect::<Result<_, _>>()?;
     }
     if expand.contains("templates") {
-        body["templates"] = Value::Array(templates::all(&owner.app_id));
+        body["templates"] = Value::Array(templates::all(app, &owner));
     }
     Ok(Answer::ok(&body))
 }

@@ -1,43 +1,31 @@
 //! The schema of a job: read, replace, go back to the template; its directories, operators and functions
 //! (spec/inbound-api.md §6.3, §6.4, spec/synchronization-schema.md §1, §7, §8).
 use hirewire_expression::functions as expression_functions;
+use hirewire_schema::json::Layout;
+use hirewire_schema::{Document, Finding, Severity};
 use hirewire_store::Job;
+use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::templates;
 use super::tenant::merge;
-use super::{apps, jobs};
-use crate::answer::Answer;
+use super::{apps, jobs, templates, upload};
+use crate::answer::{Answer, JSON};
 use crate::app::App;
 use crate::error::ApiError;
 use crate::odata::Collection;
 use crate::request::Request;
 
-/// Operators of scoping filters: name, arity, types. The first eight are the documented answer, the others the portal's.
-const OPERATORS: [(&str, &str, &[&str]); 14] = [
-    ("EQUALS", "Binary", &["Integer", "String"]),
-    ("IS FALSE", "Unary", &["Boolean"]),
-    ("IS NOT NULL", "Unary", &["Integer", "String", "Binary", "Boolean"]),
-    ("IS NULL", "Unary", &["Integer", "String", "Binary", "Boolean"]),
-    ("IS TRUE", "Unary", &["Boolean"]),
-    ("NOT EQUALS", "Binary", &["Integer", "String"]),
-    ("NOT REGEX MATCH", "Binary", &["Integer", "String"]),
-    ("REGEX MATCH", "Binary", &["Integer", "String"]),
-    ("GREATER THAN", "Binary", &["Integer", "DateTime"]),
-    ("GREATER THAN OR EQUALS", "Binary", &["Integer", "DateTime"]),
-    ("LESS THAN", "Binary", &["Integer", "DateTime"]),
-    ("LESS THAN OR EQUALS", "Binary", &["Integer", "DateTime"]),
-    ("INCLUDES", "Binary", &["String"]),
-    ("IN", "Binary", &["String"]),
-];
+/// The job's schema document; the template's when none was saved.
+fn load(app: &App, job: &Job) -> Result<Document, ApiError> {
+    match app.store.schema(job.key, None)? {
+        Some((_, text)) => Document::parse(text.as_bytes()).map_err(ApiError::unavailable),
+        None => templates::document(&job.template).ok_or_else(ApiError::no_such_job),
+    }
+}
 
-/// The job's schema document as JSON; the template's when none was saved.
+/// The job's schema document as JSON.
 pub fn document(app: &App, job: &Job) -> Result<Value, ApiError> {
-    let text = match app.store.schema(job.key, None)? {
-        Some((_, text)) => text,
-        None => templates::schema_text(&job.template).ok_or_else(ApiError::no_such_job)?,
-    };
-    serde_json::from_str(&text).map_err(ApiError::unavailable)
+    serde_json::from_str(&load(app, job)?.to_text(Layout::Compact)).map_err(ApiError::unavailable)
 }
 
 fn context(request: &Request, job: &Job, rest: &str) -> String {
@@ -47,19 +35,23 @@ fn context(request: &Request, job: &Job, rest: &str) -> String {
     ))
 }
 
-/// `GET …/schema`.
+/// `GET …/schema`: member by member as it was written.
 pub fn get(app: &App, request: &Request) -> Result<Answer, ApiError> {
     let job = jobs::find(app, request)?;
-    let mut body = json!({ "@odata.context": context(request, &job, "/$entity") });
-    merge(&mut body, crate::odata::collection::selected(document(app, &job)?, &request.head.query.select()));
+    let context = context(request, &job, "/$entity");
+    let select = request.head.query.select();
+    if select.is_empty() {
+        return Ok(Answer::bytes(StatusCode::OK, JSON, load(app, &job)?.to_answer(&context)));
+    }
+    let mut body = json!({ "@odata.context": context });
+    merge(&mut body, crate::odata::collection::selected(document(app, &job)?, &select));
     Ok(Answer::ok(&body))
 }
 
 /// `PUT …/schema`: replaces all of it, nothing is merged.
 pub fn put(app: &App, request: &Request) -> Result<Answer, ApiError> {
     let job = jobs::find(app, request)?;
-    save(app, request, &job)?;
-    Ok(Answer::no_content())
+    save(app, request, &job)
 }
 
 /// `PATCH …/schema`, which SDKs send for PUT: 404 `UnknownError` in strict mode [S].
@@ -68,12 +60,9 @@ pub fn patch(app: &App, request: &Request) -> Result<Answer, ApiError> {
         return Err(ApiError::unknown_route(&request.head.uri()));
     }
     let job = jobs::find(app, request)?;
-    save(app, request, &job)?;
-    let returns = request
-        .head
-        .header("prefer")
-        .is_some_and(|prefer| prefer.to_ascii_lowercase().contains("return=representation"));
-    if returns { get(app, request) } else { Ok(Answer::no_content()) }
+    let saved = save(app, request, &job)?;
+    let prefer = request.head.header("prefer").unwrap_or_default().to_ascii_lowercase();
+    if prefer.contains("return=representation") { get(app, request) } else { Ok(saved) }
 }
 
 /// `DELETE …/schema`: back to the template's.
@@ -86,30 +75,36 @@ pub fn delete(app: &App, request: &Request) -> Result<Answer, ApiError> {
 }
 
 fn saved_by(request: &Request) -> String {
-    request
-        .head
-        .caller
-        .as_ref()
-        .map_or_else(String::new, |caller| caller.user.clone().unwrap_or_else(|| caller.name.clone()))
+    let caller = request.head.caller.as_ref();
+    caller.map_or_else(String::new, |caller| caller.user.clone().unwrap_or_else(|| caller.name.clone()))
 }
 
-fn save(app: &App, request: &Request, job: &Job) -> Result<(), ApiError> {
-    let mut document: Value = request.json()?;
-    if let Value::Object(members) = &mut document {
-        members.shift_remove("@odata.context");
-    }
-    check(app, &document)?;
-    let text = serde_json::to_string(&document).map_err(ApiError::unavailable)?;
+fn save(app: &App, request: &Request, job: &Job) -> Result<Answer, ApiError> {
+    let document = Document::parse(&request.body).map_err(|error| {
+        let message = error.to_string();
+        invalid_schema().with_detail("Schema", None, message).with_hint(error.help())
+    })?;
+    let tolerated = judge(&document, app.settings.rules.is_strict())?;
+    let text = document.to_text(Layout::Compact);
     app.store.save_schema(job.key, &text, &saved_by(request), request.head.ids.received)?;
     app.service.changed(job);
-    Ok(())
+    Ok(upload::with_warnings(Answer::no_content(), &tolerated))
 }
 
-fn check(_: &App, document: &Value) -> Result<(), ApiError> {
-    if !document.is_object() {
-        return Err(invalid_schema());
+/// 400 for what cannot be worked with, in strict mode also for unknown members (§6.3 [I]); gives what was tolerated.
+fn judge(document: &Document, strict: bool) -> Result<Vec<String>, ApiError> {
+    let notes = document.schema().notes;
+    let wrong =
+        |note: &&Finding| note.severity == Severity::Error || (strict && note.rule == "unknown-member");
+    let mut refused = notes.iter().filter(wrong).take(20).peekable();
+    if refused.peek().is_none() {
+        return Ok(notes.iter().map(|note| format!("{}: {}", note.path, note.message)).collect());
     }
-    Ok(())
+    Err(refused.fold(invalid_schema(), |error, note| {
+        error
+            .with_detail(note.rule, Some(note.path.clone()), note.message.clone())
+            .with_hint(note.help.clone())
+    }))
 }
 
 fn invalid_schema() -> ApiError {
@@ -172,12 +167,7 @@ fn check_reach(app: &App, request: &Request) -> Result<(), ApiError> {
 /// `GET …/schema/filterOperators()`.
 pub fn filter_operators(app: &App, request: &Request) -> Result<Answer, ApiError> {
     check_reach(app, request)?;
-    let value: Vec<Value> = OPERATORS
-        .iter()
-        .map(|(name, arity, types)| {
-            json!({ "id": name, "name": name, "arity": arity, "multivaluedComparisonType": "All", "supportedAttributeTypes": types })
-        })
-        .collect();
+    let value = hirewire_schema::operator::filter_operators();
     let context = request.head.context("Collection(filterOperatorSchema)");
     Ok(Answer::ok(&json!({ "@odata.context": context, "value": value })))
 }

@@ -1,7 +1,9 @@
 //! Synchronization templates and the two gallery applications (spec/inbound-api.md §6.6, §7).
+use hirewire_schema::json::Layout;
+use hirewire_schema::{Document, TEMPLATES, Template};
 use serde_json::{Value, json};
 
-use super::apps;
+use super::apps::{self, Owner};
 use crate::answer::Answer;
 use crate::app::App;
 use crate::error::ApiError;
@@ -34,12 +36,12 @@ const APPLICATIONS: [ApplicationTemplate; 2] = [
 
 /// Ids of all synchronization templates.
 pub fn ids() -> impl Iterator<Item = &'static str> {
-    APPLICATIONS.iter().map(|application| application.template)
+    TEMPLATES.iter().map(|template| template.id)
 }
 
 /// The template's id in its own spelling.
 pub fn by_id(id: &str) -> Option<&'static str> {
-    ids().find(|known| known.eq_ignore_ascii_case(id))
+    Template::find(id).map(|template| template.id)
 }
 
 /// A gallery application by its GUID.
@@ -73,16 +75,26 @@ fn template_json(id: &str, app_id: &str) -> Value {
     })
 }
 
-/// All templates for an app.
-pub fn all(app_id: &str) -> Vec<Value> {
-    ids().map(|id| template_json(id, app_id)).collect()
+/// The templates of an app. An app of the gallery has the one it was made for; our own further templates are shown besides
+/// in open mode.
+pub fn all(app: &App, owner: &Owner) -> Vec<Value> {
+    let made_for = APPLICATIONS.iter().find(|gallery| Some(gallery.id) == owner.template.as_deref());
+    let made_for = made_for.map(|gallery| gallery.template);
+    let strict = app.settings.rules.is_strict();
+    let shown = |id: &&'static str| match made_for {
+        Some(template) if strict => *id == template,
+        _ => !strict || APPLICATIONS.iter().any(|gallery| gallery.template == *id),
+    };
+    let mut ids: Vec<&str> = ids().filter(shown).collect();
+    ids.sort_by_key(|id| Some(*id) != made_for);
+    ids.into_iter().map(|id| template_json(id, &owner.app_id)).collect()
 }
 
 /// `GET …/synchronization/templates`.
 pub fn list(app: &App, request: &Request) -> Result<Answer, ApiError> {
     let owner = apps::for_job(app, &request.head, request.params.get("sp"))?;
     let page = Collection {
-        objects: all(&owner.app_id),
+        objects: all(app, &owner),
         context: request
             .head
             .context(&format!("servicePrincipals('{}')/synchronization/templates", owner.object_id)),
@@ -152,9 +164,12 @@ pub fn application(_: &App, request: &Request) -> Result<Answer, ApiError> {
     Ok(Answer::ok(&body))
 }
 
-/// The schema document that a new job of a template gets.
+/// The schema document of a template.
+pub fn document(template: &str) -> Option<Document> {
+    Template::find(template)?.document().ok()
+}
+
+/// The schema document that a new job of a template gets, as text.
 pub fn schema_text(template: &str) -> Option<String> {
-    by_id(template).map(|id| {
-        json!({ "id": id, "version": "1", "directories": [], "synchronizationRules": [] }).to_string()
-    })
+    Some(document(template)?.to_text(Layout::Compact))
 }

@@ -220,7 +220,8 @@ pub fn location(head: &Head, job: &str) -> String {
     format!("{}/auditLogs/provisioning/?$filter=jobid%20eq%20'{job}'", head.root())
 }
 
-fn with_warnings(mut answer: Answer, warnings: &[String]) -> Answer {
+/// Adds the first few warnings as headers.
+pub fn with_warnings(mut answer: Answer, warnings: &[String]) -> Answer {
     for warning in warnings.iter().take(MOST_WARNING_HEADERS) {
         let text: String = warning
             .chars()

@@ -173,7 +173,10 @@ async fn small_functions_answer() {
         assert_eq!(join["parameters"][1]["repeating"], true);
     }
     let of_template = format!("/v1.0/applications/{OWNER_APP}/synchronization/templates");
-    assert_eq!(world.get(&of_template).await.json()["value"].as_array().map(Vec::len), Some(2));
+    assert_eq!(world.get(&of_template).await.json()["value"].as_array().map(Vec::len), Some(5));
+    let of_strict =
+        World::strict().await.get(&of_template.replace("applications", "servicePrincipals")).await;
+    assert_eq!(of_strict.status, 404, "the appId is not the object id");
     for path in [
         "jobs/validateCredentials".to_owned(),
         format!("jobs/{JOB}/validateCredentials"),

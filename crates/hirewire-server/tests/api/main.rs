@@ -7,6 +7,7 @@ mod jobs;
 mod log;
 mod runtime;
 mod samples;
+mod schema;
 mod security;
 mod tls;
 mod tokens;
