@@ -58,7 +58,8 @@ impl Scope for Context {
     }
     fn trigger(&self) -> Option<Value<'_>> {
         let trigger = self.json.get("trigger")?;
-        let text = |key: &str, default: &str| trigger.get(key).and_then(Json::as_str).unwrap_or(default).to_owned();
+        let text =
+            |key: &str, default: &str| trigger.get(key).and_then(Json::as_str).unwrap_or(default).to_owned();
         let record = json!({"name": text("name", "manual"), "status": text("status", "Succeeded"), "outputs": self.trigger_outputs_json()});
         Some(record.into())
     }
@@ -91,7 +92,8 @@ impl Scope for Context {
         named(&self.json, "results", name)
     }
     fn workflow(&self) -> Option<Value<'_>> {
-        let mut workflow = self.json.get("workflow").and_then(Json::as_object).cloned().unwrap_or_else(Map::new);
+        let mut workflow =
+            self.json.get("workflow").and_then(Json::as_object).cloned().unwrap_or_else(Map::new);
         if let Some(run) = self.json.get("run") {
             workflow.insert("run".into(), run.clone());
         }
@@ -105,7 +107,9 @@ impl Scope for Context {
         DateTime::parse(text).unwrap_or(DateTime::from_unix_nanoseconds(0))
     }
     fn random(&self) -> u128 {
-        self.random.set(self.random.get().wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407));
+        self.random.set(
+            self.random.get().wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407),
+        );
         u128::from(self.random.get()) << 64 | u128::from(self.random.get().rotate_left(17))
     }
 }
@@ -125,16 +129,21 @@ fn agrees(got: &Json, want: &Json) -> bool {
             }
         },
         (Json::Array(a), Json::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| agrees(a, b)),
-        (Json::Object(a), Json::Object(b)) => a.len() == b.len() && a.iter().all(|(k, v)| b.get(k).is_some_and(|w| agrees(v, w))),
+        (Json::Object(a), Json::Object(b)) => {
+            a.len() == b.len() && a.iter().all(|(k, v)| b.get(k).is_some_and(|w| agrees(v, w)))
+        }
         _ => got == want,
     }
 }
 
 fn judge(got: &Result<Json, ExpressionError>, want: &Json) -> bool {
-    let only = |key: &str| want.as_object().filter(|o| o.len() == 1).and_then(|o| o.get(key)).and_then(Json::as_str);
+    let only =
+        |key: &str| want.as_object().filter(|o| o.len() == 1).and_then(|o| o.get(key)).and_then(Json::as_str);
     match (got, only("error"), only("match")) {
         (Err(e), Some(kind), _) => e.kind.word() == kind,
-        (Ok(Json::String(text)), None, Some(pattern)) => regex::Regex::new(pattern).is_ok_and(|r| r.is_match(text)),
+        (Ok(Json::String(text)), None, Some(pattern)) => {
+            regex::Regex::new(pattern).is_ok_and(|r| r.is_match(text))
+        }
         (Ok(value), None, _) => agrees(value, want),
         _ => false,
     }

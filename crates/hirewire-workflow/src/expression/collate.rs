@@ -52,7 +52,13 @@ fn expand(c: char) -> impl Iterator<Item = char> {
 
 fn accents(text: &str) -> impl Iterator<Item = u32> {
     // A base letter is 0 and an accent its code, so that the shorter list of accents comes first.
-    text.nfd().map(|c| if is_combining_mark(c) || "øØđĐðÐłŁ".contains(c) { u32::from(c.to_ascii_lowercase()) } else { 0 })
+    text.nfd().map(|c| {
+        if is_combining_mark(c) || "øØđĐðÐłŁ".contains(c) {
+            u32::from(c.to_ascii_lowercase())
+        } else {
+            0
+        }
+    })
 }
 
 fn cases(text: &str) -> impl Iterator<Item = bool> {

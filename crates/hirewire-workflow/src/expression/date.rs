@@ -108,7 +108,9 @@ impl DateTime {
             return None;
         }
         let seconds = i64::from(c.hour) * 3_600 + i64::from(c.minute) * 60 + i64::from(c.second);
-        let ticks = days_from_civil(c.year, c.month, c.day) * TICKS_PER_DAY + seconds * TICKS_PER_SECOND + i64::from(c.fraction);
+        let ticks = days_from_civil(c.year, c.month, c.day) * TICKS_PER_DAY
+            + seconds * TICKS_PER_SECOND
+            + i64::from(c.fraction);
         Some(Self { ticks, kind })
     }
 

@@ -46,7 +46,8 @@ fn pattern_of(letter: char, culture: &Culture) -> Option<String> {
 }
 
 fn standard(date: &DateTime, letter: char, culture: &Culture) -> Option<String> {
-    let culture = if matches!(letter, 'o' | 'O' | 'r' | 'R' | 's' | 'u') { culture::english() } else { culture };
+    let culture =
+        if matches!(letter, 'o' | 'O' | 'r' | 'R' | 's' | 'u') { culture::english() } else { culture };
     custom(date, &pattern_of(letter, culture)?, culture)
 }
 
@@ -217,7 +218,9 @@ impl Exact<'_> {
 
     fn name(&mut self, names: &[&str]) -> Option<u32> {
         let lower = self.rest.to_lowercase();
-        let at = (0..names.len()).filter(|n| lower.starts_with(&names[*n].to_lowercase())).max_by_key(|n| names[*n].len())?;
+        let at = (0..names.len())
+            .filter(|n| lower.starts_with(&names[*n].to_lowercase()))
+            .max_by_key(|n| names[*n].len())?;
         self.rest = self.rest.get(names[at].len()..)?;
         Some(at as u32 + 1)
     }

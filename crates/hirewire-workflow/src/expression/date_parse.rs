@@ -15,7 +15,9 @@ pub(crate) fn with_offset(c: &Civil, offset: Option<Offset>) -> Option<DateTime>
     match offset {
         None => DateTime::from_civil(c, Kind::Unspecified),
         Some(Offset::Utc) => DateTime::from_civil(c, Kind::Utc),
-        Some(Offset::Minutes(minutes)) => DateTime::from_civil(c, Kind::Offset)?.plus_ticks(-minutes * 60 * TICKS_PER_SECOND),
+        Some(Offset::Minutes(minutes)) => {
+            DateTime::from_civil(c, Kind::Offset)?.plus_ticks(-minutes * 60 * TICKS_PER_SECOND)
+        }
     }
 }
 
@@ -46,7 +48,8 @@ pub(crate) fn read_offset(text: &str) -> Option<(Offset, &str)> {
         4 => (rest[..2].parse().ok()?, rest[2..4].parse().ok()?, &rest[4..]),
         _ => return None,
     };
-    (hours <= 14 && (0..60).contains(&minutes)).then_some((Offset::Minutes(sign * (hours * 60 + minutes)), rest))
+    (hours <= 14 && (0..60).contains(&minutes))
+        .then_some((Offset::Minutes(sign * (hours * 60 + minutes)), rest))
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -146,7 +149,8 @@ fn read_time(text: &str, c: &mut Civil, culture: &Culture) -> Option<Option<Offs
         }
     }
     rest = rest.trim_start();
-    let halves = culture.language.halves.into_iter().chain(culture::english().language.halves).chain(["A", "P"]);
+    let halves =
+        culture.language.halves.into_iter().chain(culture::english().language.halves).chain(["A", "P"]);
     for (n, half) in halves.enumerate() {
         if let Some(head) = rest.get(..half.len())
             && head.to_lowercase() == half.to_lowercase()
@@ -179,7 +183,8 @@ fn read_date(text: &str, culture: &Culture) -> Option<Civil> {
             Token::Word(word) => match month_of(word, culture) {
                 Some(found) if month.is_none() => month = Some(found),
                 Some(_) => return None,
-                None if is_day_name(word, culture) || matches!(*word, "de" | "den" | "of" | "th" | "st" | "nd" | "rd") => {}
+                None if is_day_name(word, culture)
+                    || matches!(*word, "de" | "den" | "of" | "th" | "st" | "nd" | "rd") => {}
                 None => return None,
             },
         }
@@ -203,7 +208,15 @@ fn read_date(text: &str, culture: &Culture) -> Option<Civil> {
     if short {
         year += if year < 50 { 2000 } else { 1900 };
     }
-    ((1..=12).contains(&month) && day >= 1).then_some(Civil { year, month, day, hour: 0, minute: 0, second: 0, fraction: 0 })
+    ((1..=12).contains(&month) && day >= 1).then_some(Civil {
+        year,
+        month,
+        day,
+        hour: 0,
+        minute: 0,
+        second: 0,
+        fraction: 0,
+    })
 }
 
 fn named(word: &str, names: &[&str]) -> Option<usize> {
@@ -224,5 +237,8 @@ fn is_day_name(word: &str, culture: &Culture) -> bool {
     let english = culture::english().language;
     let own = culture.language;
     let hyphenated = own.days.iter().any(|d| d.split('-').any(|p| p == word.to_lowercase()));
-    hyphenated || [&own.days, &own.short_days, &english.days, &english.short_days].into_iter().any(|names| named(word, names).is_some())
+    hyphenated
+        || [&own.days, &own.short_days, &english.days, &english.short_days]
+            .into_iter()
+            .any(|names| named(word, names).is_some())
 }

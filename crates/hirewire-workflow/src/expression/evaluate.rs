@@ -144,7 +144,10 @@ impl<'a> Evaluator<'a> {
                 Value::Boolean(false) => self.node(&call.args[2], text),
                 other => Err(ExpressionError::new(
                     ErrorKind::ArgType,
-                    format!("The template language function 'if' expects its first parameter to be of type boolean. The provided value is of type '{}'.", other.type_name()),
+                    format!(
+                        "The template language function 'if' expects its first parameter to be of type boolean. The provided value is of type '{}'.",
+                        other.type_name()
+                    ),
                 )),
             };
         }
@@ -186,12 +189,15 @@ type Refusal = (ErrorKind, String);
 fn select<'a>(value: Value<'a>, key: &Value<'a>, optional: bool) -> Result<Value<'a>, Refusal> {
     match value {
         Value::Null if optional => Ok(Value::Null),
-        Value::Null => Err((ErrorKind::NotSelectable, format!("property '{}' cannot be selected", key.to_text()))),
+        Value::Null => {
+            Err((ErrorKind::NotSelectable, format!("property '{}' cannot be selected", key.to_text())))
+        }
         Value::Tree(tree) => match tree {
-            Cow::Borrowed(tree) => in_tree(tree, key, optional).map(|found| found.map_or(Value::Null, Value::from)),
-            Cow::Owned(tree) => {
-                in_tree(&tree, key, optional).map(|found| found.map_or(Value::Null, |j| Value::from(j.clone())))
+            Cow::Borrowed(tree) => {
+                in_tree(tree, key, optional).map(|found| found.map_or(Value::Null, Value::from))
             }
+            Cow::Owned(tree) => in_tree(&tree, key, optional)
+                .map(|found| found.map_or(Value::Null, |j| Value::from(j.clone()))),
         },
         Value::Text(text) => text_content(&text, key).ok_or_else(|| not_supported("String", key)),
         other => Err(not_supported(other.type_name(), key)),

@@ -37,7 +37,10 @@ impl Reader<'_> {
 
     fn unexpected<T>(&self) -> Result<T, String> {
         match self.rest().chars().next() {
-            Some(c) => Err(format!("Unexpected character encountered while parsing value: {c}. Path '', line 0, position {}.", self.at)),
+            Some(c) => Err(format!(
+                "Unexpected character encountered while parsing value: {c}. Path '', line 0, position {}.",
+                self.at
+            )),
             None => Err(format!("Unexpected end of content. Path '', line 0, position {}.", self.at)),
         }
     }
@@ -111,7 +114,9 @@ impl Reader<'_> {
                     self.at += 1;
                     return Ok(Json::Object(members));
                 }
-                None => return if members.is_empty() { self.unexpected() } else { Ok(Json::Object(members)) },
+                None => {
+                    return if members.is_empty() { self.unexpected() } else { Ok(Json::Object(members)) };
+                }
                 Some(b'"' | b'\'') => self.string()?,
                 _ => self.name()?,
             };
@@ -133,7 +138,8 @@ impl Reader<'_> {
 
     fn name(&mut self) -> Result<String, String> {
         let rest = self.rest();
-        let end = rest.find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '$' | '-'))).unwrap_or(rest.len());
+        let end =
+            rest.find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '$' | '-'))).unwrap_or(rest.len());
         if end == 0 {
             return self.unexpected();
         }
@@ -189,7 +195,9 @@ impl Reader<'_> {
 
     fn scalar(&mut self) -> Result<Json, String> {
         let rest = self.rest();
-        let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))).unwrap_or(rest.len());
+        let end = rest
+            .find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.')))
+            .unwrap_or(rest.len());
         let word = &rest[..end];
         let value = match word {
             "null" | "undefined" => Json::Null,

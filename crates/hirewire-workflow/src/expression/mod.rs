@@ -29,4 +29,3 @@ pub use parse::{MAX_DEPTH, MAX_LENGTH};
 pub use template::{MAX_TEMPLATE_DEPTH, Name, Part, Template};
 pub use value::{MAX_TEXT, Value, decode_text, envelope, make_envelope, member, same_name};
 pub use zone::find as time_zone;
-

@@ -23,7 +23,11 @@ pub(crate) fn format(number: Number, pattern: &str, culture: &Culture) -> Option
     let letter = chars.next()?;
     let digits = chars.as_str();
     if letter.is_ascii_alphabetic() && digits.bytes().all(|b| b.is_ascii_digit()) {
-        let precision = if digits.is_empty() { None } else { Some(digits.parse::<usize>().ok().filter(|p| *p <= MAX_PRECISION)?) };
+        let precision = if digits.is_empty() {
+            None
+        } else {
+            Some(digits.parse::<usize>().ok().filter(|p| *p <= MAX_PRECISION)?)
+        };
         return standard(number, letter, precision, culture);
     }
     Some(custom(number, pattern, culture))
@@ -48,7 +52,9 @@ impl Number {
 
     fn times(self, factor: i64) -> Number {
         match self {
-            Number::Integer(i) => i.checked_mul(factor).map_or(Number::Float(i as f64 * factor as f64), Number::Integer),
+            Number::Integer(i) => {
+                i.checked_mul(factor).map_or(Number::Float(i as f64 * factor as f64), Number::Integer)
+            }
             Number::Float(f) => Number::Float(f * factor as f64),
         }
     }
@@ -95,7 +101,15 @@ fn standard(number: Number, letter: char, precision: Option<usize>, culture: &Cu
         }
         'C' => {
             let plain = number.fixed(precision.unwrap_or(2));
-            signed(number, &plain, culture.currency.replace('n', &localized(&plain, true, culture)).replace(' ', "\u{a0}").replace("\u{a0}kr", " kr"))
+            signed(
+                number,
+                &plain,
+                culture
+                    .currency
+                    .replace('n', &localized(&plain, true, culture))
+                    .replace(' ', "\u{a0}")
+                    .replace("\u{a0}kr", " kr"),
+            )
         }
         'P' => {
             let scaled = number.times(100);
@@ -104,7 +118,12 @@ fn standard(number: Number, letter: char, precision: Option<usize>, culture: &Cu
         }
         'D' => {
             let i = integer?;
-            format!("{}{:0>width$}", if i < 0 { "-" } else { "" }, i.unsigned_abs(), width = precision.unwrap_or(1))
+            format!(
+                "{}{:0>width$}",
+                if i < 0 { "-" } else { "" },
+                i.unsigned_abs(),
+                width = precision.unwrap_or(1)
+            )
         }
         'X' => {
             let width = precision.unwrap_or(1);
@@ -155,8 +174,10 @@ fn exponential(number: Number, places: usize, letter: char, digits: usize) -> St
 /// `G4`: so many significant digits, scientific where that is shorter.
 fn significant(number: Number, digits: usize, letter: char) -> String {
     let (mantissa, exponent) = scientific(number, digits - 1);
-    let trim = |t: &str| if t.contains('.') { t.trim_end_matches('0').trim_end_matches('.').to_owned() } else { t.to_owned() };
-    if exponent >= digits as i32 || exponent < -5 {
+    let trim = |t: &str| {
+        if t.contains('.') { t.trim_end_matches('0').trim_end_matches('.').to_owned() } else { t.to_owned() }
+    };
+    if exponent >= digits as i32 || exponent <= -5 {
         let sign = if exponent < 0 { '-' } else { '+' };
         let e = if letter == 'g' { 'e' } else { 'E' };
         return format!("{}{e}{sign}{:02}", trim(&mantissa), exponent.abs());
@@ -300,7 +321,9 @@ fn parse_section(text: &str) -> Section {
 }
 
 fn push(parts: &mut Vec<Part>, part: Part) {
-    if part == Part::Whole && parts.contains(&Part::Whole) || part == Part::Fraction && parts.contains(&Part::Fraction) {
+    if part == Part::Whole && parts.contains(&Part::Whole)
+        || part == Part::Fraction && parts.contains(&Part::Fraction)
+    {
         return;
     }
     parts.push(part);
@@ -376,7 +399,13 @@ fn render(digits: &str, number: Number, section: &Section, culture: &Culture) ->
     if let Some((letter, plus, zeros)) = section.exponent {
         let (mantissa, exponent) = scientific(number, section.places);
         digits = mantissa.trim_start_matches('-').to_owned();
-        let sign = if exponent < 0 { "-" } else if plus { "+" } else { "" };
+        let sign = if exponent < 0 {
+            "-"
+        } else if plus {
+            "+"
+        } else {
+            ""
+        };
         exponent_text = format!("{letter}{sign}{:0zeros$}", exponent.abs());
     }
     let (whole, fraction) = digits.split_once('.').unwrap_or((&digits, ""));

@@ -18,7 +18,9 @@ impl Expression {
     /// [`ErrorKind::Parse`] with the service's text; [`ErrorKind::TooLarge`] beyond 8,192 characters or 256 levels.
     pub fn parse(text: &str, offset: usize) -> Result<Self, ExpressionError> {
         if text.len() > MAX_LENGTH && text.chars().count() > MAX_LENGTH {
-            let message = format!("The template language expression is longer than the limit of {MAX_LENGTH} characters.");
+            let message = format!(
+                "The template language expression is longer than the limit of {MAX_LENGTH} characters."
+            );
             return Err(ExpressionError::new(ErrorKind::TooLarge, message));
         }
         let mut parser = Parser { text, at: 0, token: Token::End, span: 0..0, offset, depth: 0 };
@@ -185,7 +187,8 @@ impl Parser<'_> {
         }
         let text = &self.text[start..end.min(self.text.len())];
         self.at = end;
-        let token = if float { text.parse().ok().map(Token::Float) } else { text.parse().ok().map(Token::Integer) };
+        let token =
+            if float { text.parse().ok().map(Token::Float) } else { text.parse().ok().map(Token::Integer) };
         token.filter(|_| good).ok_or_else(|| {
             let message = format!(
                 "The template language expression '{}' is not valid: the numeric literal at position '{}' is not a 64-bit integer or a float.",
@@ -206,7 +209,9 @@ impl Parser<'_> {
     fn expression(&mut self) -> Result<Node, ExpressionError> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
-            let message = format!("The template language expression is nested deeper than the limit of {MAX_DEPTH} levels.");
+            let message = format!(
+                "The template language expression is nested deeper than the limit of {MAX_DEPTH} levels."
+            );
             return Err(ExpressionError::new(ErrorKind::TooLarge, message));
         }
         let node = self.primary();
@@ -272,7 +277,9 @@ impl Parser<'_> {
             let key = match &self.token {
                 Token::Dot => {
                     self.advance()?;
-                    let Token::Name(name) = self.token.clone() else { return Err(self.unexpected("Identifier")) };
+                    let Token::Name(name) = self.token.clone() else {
+                        return Err(self.unexpected("Identifier"));
+                    };
                     self.advance()?;
                     Node::Literal(Literal::Text(self.text[name].into()))
                 }

@@ -56,15 +56,19 @@ impl Template {
 
     fn nested(json: &Json, depth: usize) -> Result<Self, ExpressionError> {
         if depth > MAX_TEMPLATE_DEPTH {
-            let message = format!("The template is nested deeper than the limit of {MAX_TEMPLATE_DEPTH} levels.");
+            let message =
+                format!("The template is nested deeper than the limit of {MAX_TEMPLATE_DEPTH} levels.");
             return Err(ExpressionError::new(ErrorKind::TooLarge, message));
         }
         match json {
             Json::String(text) => Self::parse_text(text),
             Json::Array(items) => {
-                let parsed = items.iter().map(|item| Self::nested(item, depth + 1)).collect::<Result<Vec<_>, _>>()?;
+                let parsed =
+                    items.iter().map(|item| Self::nested(item, depth + 1)).collect::<Result<Vec<_>, _>>()?;
                 if parsed.iter().all(|t| matches!(t, Template::Constant(_))) {
-                    let plain = parsed.into_iter().map(|t| if let Template::Constant(j) = t { j } else { Json::Null });
+                    let plain = parsed
+                        .into_iter()
+                        .map(|t| if let Template::Constant(j) = t { j } else { Json::Null });
                     return Ok(Template::Constant(Json::Array(plain.collect())));
                 }
                 Ok(Template::Array(parsed.into()))
@@ -78,9 +82,8 @@ impl Template {
                     };
                     parsed.push((name, Self::nested(value, depth + 1)?));
                 }
-                let constant = parsed
-                    .iter()
-                    .all(|(n, t)| matches!((n, t), (Name::Plain(_), Template::Constant(_))));
+                let constant =
+                    parsed.iter().all(|(n, t)| matches!((n, t), (Name::Plain(_), Template::Constant(_))));
                 if !constant {
                     return Ok(Template::Object(parsed.into()));
                 }
@@ -207,7 +210,11 @@ impl Template {
     ///
     /// # Errors
     /// The first expression that fails; `out` may then hold a part of the value.
-    pub fn write_json<'a>(&'a self, evaluator: &Evaluator<'a>, out: &mut Vec<u8>) -> Result<(), ExpressionError> {
+    pub fn write_json<'a>(
+        &'a self,
+        evaluator: &Evaluator<'a>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), ExpressionError> {
         match self {
             Template::Constant(json) => write_value(out, json),
             Template::Text(parts) => write_value(out, &interpolate(parts, evaluator)?),
@@ -235,7 +242,9 @@ impl Template {
                     }
                     match name {
                         Name::Plain(name) => write_value(out, name.as_ref())?,
-                        Name::Template(t) => write_value(out, t.evaluate_with(evaluator)?.to_text().as_ref())?,
+                        Name::Template(t) => {
+                            write_value(out, t.evaluate_with(evaluator)?.to_text().as_ref())?
+                        }
                     }
                     out.push(b':');
                     value.write_json(evaluator, out)?;

@@ -170,7 +170,8 @@ pub(crate) fn to_json(nodes: &[Node]) -> Json {
     for node in nodes {
         match node {
             Node::Declaration(attributes) => {
-                let members = attributes.iter().map(|(k, v)| (format!("@{k}"), Json::from(v.as_str()))).collect();
+                let members =
+                    attributes.iter().map(|(k, v)| (format!("@{k}"), Json::from(v.as_str()))).collect();
                 out.insert("?xml".into(), Json::Object(members));
             }
             Node::Element { name, .. } => {
@@ -226,7 +227,8 @@ pub(crate) fn from_json(json: &Json) -> Result<Vec<Node>, String> {
     for (name, value) in members {
         if name == "?xml" {
             let object = value.as_object().cloned().unwrap_or_default();
-            let attributes = object.into_iter().map(|(k, v)| (k.trim_start_matches('@').to_owned(), scalar(&v))).collect();
+            let attributes =
+                object.into_iter().map(|(k, v)| (k.trim_start_matches('@').to_owned(), scalar(&v))).collect();
             out.push(Node::Declaration(attributes));
             continue;
         }
@@ -260,7 +262,8 @@ fn elements(name: &str, value: &Json, depth: usize) -> Result<Vec<Node>, String>
     }
     check_name(name)?;
     if let Json::Array(items) = value {
-        let nested = items.iter().map(|item| elements(name, item, depth + 1)).collect::<Result<Vec<_>, _>>()?;
+        let nested =
+            items.iter().map(|item| elements(name, item, depth + 1)).collect::<Result<Vec<_>, _>>()?;
         return Ok(nested.into_iter().flatten().collect());
     }
     let mut attributes = Vec::new();
@@ -304,10 +307,14 @@ pub(crate) fn select(xml: &str, path: &str) -> Result<Json, String> {
             sxd_xpath::Value::Boolean(b) => Json::Bool(b),
             sxd_xpath::Value::Number(n) => Json::from(n),
             sxd_xpath::Value::String(s) => Json::from(s),
-            sxd_xpath::Value::Nodeset(nodes) => Json::Array(nodes.document_order().into_iter().map(node_json).collect()),
+            sxd_xpath::Value::Nodeset(nodes) => {
+                Json::Array(nodes.document_order().into_iter().map(node_json).collect())
+            }
         })
     }));
-    outcome.unwrap_or_else(|_| Err("the XPath expression cannot be evaluated; undeclared prefixes are a common cause".into()))
+    outcome.unwrap_or_else(|_| {
+        Err("the XPath expression cannot be evaluated; undeclared prefixes are a common cause".into())
+    })
 }
 
 fn node_json(node: SxdNode<'_>) -> Json {

@@ -10,7 +10,10 @@ use super::date::{Civil, DateTime, Kind};
 /// Finds a zone by its Windows name (with or without the dot of `W. Europe Standard Time`) or its IANA name.
 pub fn find(name: &str) -> Option<TimeZone> {
     let name = name.trim();
-    if name.eq_ignore_ascii_case("UTC") || name.eq_ignore_ascii_case("Coordinated Universal Time") || name == "Z" {
+    if name.eq_ignore_ascii_case("UTC")
+        || name.eq_ignore_ascii_case("Coordinated Universal Time")
+        || name == "Z"
+    {
         return Some(TimeZone::UTC);
     }
     if let Some(id) = windows(name).or_else(|| dotted(name).and_then(|n| windows(&n))) {
@@ -43,7 +46,16 @@ fn dotted(name: &str) -> Option<String> {
 fn to_jiff(c: &Civil) -> Option<civil::DateTime> {
     let year = i16::try_from(c.year).ok()?;
     let part = |n: u32| i8::try_from(n).ok();
-    civil::DateTime::new(year, part(c.month)?, part(c.day)?, part(c.hour)?, part(c.minute)?, part(c.second)?, i32::try_from(c.fraction).ok()? * 100).ok()
+    civil::DateTime::new(
+        year,
+        part(c.month)?,
+        part(c.day)?,
+        part(c.hour)?,
+        part(c.minute)?,
+        part(c.second)?,
+        i32::try_from(c.fraction).ok()? * 100,
+    )
+    .ok()
 }
 
 /// The wall time of a UTC moment in a zone, without zone.

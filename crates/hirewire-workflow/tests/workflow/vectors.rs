@@ -7,7 +7,7 @@ use hirewire_workflow::vectors::{VectorOutcome, run_functions, run_templates};
 use serde_json::Value as Json;
 
 /// A file of the repository's root.
-pub fn repository(path: &str) -> PathBuf {
+pub(crate) fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
 }
 

@@ -26,7 +26,10 @@ pub(super) fn length<'a>(_: &Evaluator<'a>, name: &'static str, args: Vec<Value<
 pub(super) fn chunk<'a>(ev: &Evaluator<'a>, name: &'static str, args: Vec<Value<'a>>) -> Outcome<'a> {
     let size = integer_at(name, &args, 1)?;
     if size < 1 {
-        return fail(ErrorKind::ArgValue, "The template language function 'chunk' expects chunk size to be a positive integer. The provided value is less than 1.");
+        return fail(
+            ErrorKind::ArgValue,
+            "The template language function 'chunk' expects chunk size to be a positive integer. The provided value is less than 1.",
+        );
     }
     let size = usize::try_from(size).unwrap_or(usize::MAX);
     if let Some(text) = args[0].as_text() {
@@ -40,7 +43,10 @@ pub(super) fn chunk<'a>(ev: &Evaluator<'a>, name: &'static str, args: Vec<Value<
 }
 
 fn collection(name: &str, got: &Value<'_>) -> ExpressionError {
-    let message = format!("The template language function '{name}' expects its first parameter 'collection' to be an array or a string. The provided value is of type '{}'.", got.type_name());
+    let message = format!(
+        "The template language function '{name}' expects its first parameter 'collection' to be an array or a string. The provided value is of type '{}'.",
+        got.type_name()
+    );
     ExpressionError::new(ErrorKind::ArgType, message)
 }
 
@@ -54,7 +60,12 @@ pub(super) fn join<'a>(ev: &Evaluator<'a>, name: &'static str, args: Vec<Value<'
         }
         Value::from(item).write_text(&mut out);
         if out.len() > MAX_TEXT {
-            return fail(ErrorKind::TooLarge, format!("The result of the template language function 'join' is longer than the limit of {MAX_TEXT} characters."));
+            return fail(
+                ErrorKind::TooLarge,
+                format!(
+                    "The result of the template language function 'join' is longer than the limit of {MAX_TEXT} characters."
+                ),
+            );
         }
     }
     ev.charge(out.len())?;
@@ -75,11 +86,18 @@ pub(super) fn contains<'a>(ev: &Evaluator<'a>, name: &'static str, args: Vec<Val
             collection.as_object().is_some_and(|o| o.keys().any(|k| same_name(k, key)))
         }
         (Value::Text(_) | Value::Tree(_), _) => {
-            let message = format!("The template language function 'contains' expects parameters of matching types: a dictionary and a key (string), an array and a value (object), or a string and a substring. The provided types '{}' and '{}' are incompatible.", collection.type_name(), wanted.type_name());
+            let message = format!(
+                "The template language function 'contains' expects parameters of matching types: a dictionary and a key (string), an array and a value (object), or a string and a substring. The provided types '{}' and '{}' are incompatible.",
+                collection.type_name(),
+                wanted.type_name()
+            );
             return fail(ErrorKind::ArgType, message);
         }
         _ => {
-            let message = format!("The template language function 'contains' expects its first argument 'collection' to be a dictionary (object), an array or a string. The provided value is of type '{}'.", collection.type_name());
+            let message = format!(
+                "The template language function 'contains' expects its first argument 'collection' to be a dictionary (object), an array or a string. The provided value is of type '{}'.",
+                collection.type_name()
+            );
             return fail(ErrorKind::ArgType, message);
         }
     };
@@ -99,7 +117,11 @@ pub(super) fn empty<'a>(_: &Evaluator<'a>, name: &'static str, args: Vec<Value<'
     }))
 }
 
-pub(super) fn first_or_last<'a>(_: &Evaluator<'a>, name: &'static str, mut args: Vec<Value<'a>>) -> Outcome<'a> {
+pub(super) fn first_or_last<'a>(
+    _: &Evaluator<'a>,
+    name: &'static str,
+    mut args: Vec<Value<'a>>,
+) -> Outcome<'a> {
     let first = name == "first";
     match args.remove(0) {
         Value::Text(text) => {
@@ -125,7 +147,9 @@ pub(super) fn skip_or_take<'a>(ev: &Evaluator<'a>, name: &'static str, args: Vec
     }
     let count = integer_at(name, &args, 1)?;
     let Ok(count) = usize::try_from(count) else {
-        let message = format!("The template language function '{name}' expects its second parameter 'count' to be a non-negative integer. The provided value is '{count}'.");
+        let message = format!(
+            "The template language function '{name}' expects its second parameter 'count' to be a non-negative integer. The provided value is '{count}'."
+        );
         return fail(ErrorKind::OutOfRange, message);
     };
     if let Some(text) = args[0].as_text() {
@@ -151,7 +175,13 @@ fn one_type(name: &str, args: &[Value<'_>]) -> Result<bool, ExpressionError> {
             types.push(arg.type_name());
         }
     }
-    fail(ErrorKind::ArgType, format!("Template language function '{name}' expects parameters of same type, but found '{}' distinct types.", types.join(",")))
+    fail(
+        ErrorKind::ArgType,
+        format!(
+            "Template language function '{name}' expects parameters of same type, but found '{}' distinct types.",
+            types.join(",")
+        ),
+    )
 }
 
 /// Text under which deeply equal values are found; member order is taken out.
@@ -159,7 +189,8 @@ fn identity(json: &Json) -> String {
     match json {
         Json::Array(items) => format!("[{}]", items.iter().map(identity).collect::<Vec<_>>().join(",")),
         Json::Object(members) => {
-            let mut parts: Vec<String> = members.iter().map(|(k, v)| format!("{k:?}:{}", identity(v))).collect();
+            let mut parts: Vec<String> =
+                members.iter().map(|(k, v)| format!("{k:?}:{}", identity(v))).collect();
             parts.sort_unstable();
             format!("{{{}}}", parts.join(","))
         }
@@ -192,7 +223,8 @@ pub(super) fn union<'a>(ev: &Evaluator<'a>, name: &'static str, args: Vec<Value<
 
 pub(super) fn intersection<'a>(ev: &Evaluator<'a>, name: &'static str, args: Vec<Value<'a>>) -> Outcome<'a> {
     if one_type(name, &args)? {
-        let others: Vec<HashSet<String>> = args[1..].iter().map(|a| elements(a).iter().map(identity).collect()).collect();
+        let others: Vec<HashSet<String>> =
+            args[1..].iter().map(|a| elements(a).iter().map(identity).collect()).collect();
         let mut seen = HashSet::new();
         let mut out = Vec::new();
         for item in elements(&args[0]) {
@@ -235,7 +267,12 @@ pub(super) fn sort<'a>(ev: &Evaluator<'a>, name: &'static str, args: Vec<Value<'
         let key = text_at(name, &args, 1)?;
         for item in items {
             let Some(value) = item.as_object().and_then(|o| crate::expression::value::member(o, key)) else {
-                return fail(ErrorKind::PropertyMissing, format!("The template language function 'sort' cannot sort: an element has no property '{key}'."));
+                return fail(
+                    ErrorKind::PropertyMissing,
+                    format!(
+                        "The template language function 'sort' cannot sort: an element has no property '{key}'."
+                    ),
+                );
             };
             keyed.push((value, item));
         }
@@ -254,9 +291,13 @@ pub(super) fn sort<'a>(ev: &Evaluator<'a>, name: &'static str, args: Vec<Value<'
 pub(super) fn range<'a>(ev: &Evaluator<'a>, name: &'static str, args: Vec<Value<'a>>) -> Outcome<'a> {
     let (start, count) = (integer_at(name, &args, 0)?, integer_at(name, &args, 1)?);
     let last = start.checked_add(count).map(|e| e - 1);
-    let fits = (i64::from(i32::MIN)..=i64::from(i32::MAX)).contains(&start) && last.is_some_and(|l| l <= i64::from(i32::MAX));
+    let fits = (i64::from(i32::MIN)..=i64::from(i32::MAX)).contains(&start)
+        && last.is_some_and(|l| l <= i64::from(i32::MAX));
     if !(0..=100_000).contains(&count) || !fits {
-        return fail(ErrorKind::OutOfRange, "The template language function 'range' expects its count to be between 0 and 100000 and its values to be 32-bit integers.");
+        return fail(
+            ErrorKind::OutOfRange,
+            "The template language function 'range' expects its count to be between 0 and 100000 and its values to be 32-bit integers.",
+        );
     }
     ev.charge(count as usize)?;
     Ok(array_of((start..start + count).map(Json::from).collect()))
@@ -272,7 +313,10 @@ pub(super) fn array<'a>(_: &Evaluator<'a>, _: &'static str, mut args: Vec<Value<
     Ok(if one.as_array().is_some() { one } else { array_of(vec![one.into_json()]) })
 }
 
-fn object_and_key(name: &str, args: &mut Vec<Value<'_>>) -> Result<(Map<String, Json>, String), ExpressionError> {
+fn object_and_key(
+    name: &str,
+    args: &mut Vec<Value<'_>>,
+) -> Result<(Map<String, Json>, String), ExpressionError> {
     if args[0].as_object().is_none() {
         return Err(wrong_type(name, 0, "an object", &args[0]));
     }
@@ -290,24 +334,41 @@ fn existing(object: &Map<String, Json>, key: &str) -> Option<String> {
     object.keys().find(|k| same_name(k, key)).cloned()
 }
 
-pub(super) fn set_property<'a>(_: &Evaluator<'a>, name: &'static str, mut args: Vec<Value<'a>>) -> Outcome<'a> {
+pub(super) fn set_property<'a>(
+    _: &Evaluator<'a>,
+    name: &'static str,
+    mut args: Vec<Value<'a>>,
+) -> Outcome<'a> {
     let (mut object, key) = object_and_key(name, &mut args)?;
     let value = args.pop().map_or(Json::Null, Value::into_json);
     object.insert(existing(&object, &key).unwrap_or(key), value);
     Ok(Json::Object(object).into())
 }
 
-pub(super) fn add_property<'a>(_: &Evaluator<'a>, name: &'static str, mut args: Vec<Value<'a>>) -> Outcome<'a> {
+pub(super) fn add_property<'a>(
+    _: &Evaluator<'a>,
+    name: &'static str,
+    mut args: Vec<Value<'a>>,
+) -> Outcome<'a> {
     let (mut object, key) = object_and_key(name, &mut args)?;
     if existing(&object, &key).is_some() {
         let shown = serde_json::to_string_pretty(&object).unwrap_or_default();
-        return fail(ErrorKind::Duplicate, format!("The template language function 'addProperty' expects the property to not exist in the object. Unable to add property '{key}' to '{shown}' as it already exists."));
+        return fail(
+            ErrorKind::Duplicate,
+            format!(
+                "The template language function 'addProperty' expects the property to not exist in the object. Unable to add property '{key}' to '{shown}' as it already exists."
+            ),
+        );
     }
     object.insert(key, args.pop().map_or(Json::Null, Value::into_json));
     Ok(Json::Object(object).into())
 }
 
-pub(super) fn remove_property<'a>(_: &Evaluator<'a>, name: &'static str, mut args: Vec<Value<'a>>) -> Outcome<'a> {
+pub(super) fn remove_property<'a>(
+    _: &Evaluator<'a>,
+    name: &'static str,
+    mut args: Vec<Value<'a>>,
+) -> Outcome<'a> {
     let (mut object, key) = object_and_key(name, &mut args)?;
     if let Some(key) = existing(&object, &key) {
         object.shift_remove(&key);

@@ -41,14 +41,26 @@ pub(super) fn locale(name: &str, args: &[Value<'_>], at: usize) -> Result<&'stat
 
 pub(super) fn is_int<'a>(_: &Evaluator<'a>, _: &'static str, args: Vec<Value<'a>>) -> Outcome<'a> {
     let Some(text) = args[0].as_text() else {
-        return fail(ErrorKind::ArgType, format!("The template language function 'isInt' expects its first parameter 'string' to be a string. The provided value is of type '{}'.", args[0].type_name()));
+        return fail(
+            ErrorKind::ArgType,
+            format!(
+                "The template language function 'isInt' expects its first parameter 'string' to be a string. The provided value is of type '{}'.",
+                args[0].type_name()
+            ),
+        );
     };
     Ok(Value::Boolean(text.trim().parse::<i32>().is_ok()))
 }
 
 pub(super) fn is_float<'a>(_: &Evaluator<'a>, name: &'static str, args: Vec<Value<'a>>) -> Outcome<'a> {
     let Some(text) = args[0].as_text() else {
-        return fail(ErrorKind::ArgType, format!("The template language function 'isFloat' expects its first parameter 'string' to be a string. The provided value is of type '{}'.", args[0].type_name()));
+        return fail(
+            ErrorKind::ArgType,
+            format!(
+                "The template language function 'isFloat' expects its first parameter 'string' to be a string. The provided value is of type '{}'.",
+                args[0].type_name()
+            ),
+        );
     };
     Ok(Value::Boolean(read_float(text, locale(name, &args, 1)?).is_some()))
 }
@@ -73,12 +85,18 @@ fn plain_digits(text: &str, culture: &Culture) -> Option<String> {
         Some((w, f)) => (w, f),
         None => (number, ""),
     };
-    let whole: String = if whole.starts_with(culture.group) { return None } else { whole.replace(culture.group, "") };
+    let whole: String =
+        if whole.starts_with(culture.group) { return None } else { whole.replace(culture.group, "") };
     let digits = |t: &str| t.bytes().all(|b| b.is_ascii_digit());
     if whole.is_empty() && fraction.is_empty() || !digits(&whole) || !digits(fraction) {
         return None;
     }
-    let mut out = format!("{}{}.{}", if negative { "-" } else { "" }, if whole.is_empty() { "0" } else { &whole }, if fraction.is_empty() { "0" } else { fraction });
+    let mut out = format!(
+        "{}{}.{}",
+        if negative { "-" } else { "" },
+        if whole.is_empty() { "0" } else { &whole },
+        if fraction.is_empty() { "0" } else { fraction }
+    );
     if let Some(exponent) = exponent {
         let bare = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
         if bare.is_empty() || !digits(bare) {
@@ -176,7 +194,12 @@ pub(super) fn json<'a>(ev: &Evaluator<'a>, name: &'static str, args: Vec<Value<'
             Some((kind, bytes)) if kind.contains("xml") => {
                 return match document::parse(&decode_text(&bytes)) {
                     Ok(doc) => Ok(document::to_json(&doc).into()),
-                    Err(reason) => fail(ErrorKind::ArgValue, format!("The template language function 'json' parameter is not valid. The provided value cannot be parsed: '{reason}'.")),
+                    Err(reason) => fail(
+                        ErrorKind::ArgValue,
+                        format!(
+                            "The template language function 'json' parameter is not valid. The provided value cannot be parsed: '{reason}'."
+                        ),
+                    ),
                 };
             }
             Some((_, bytes)) => Cow::Owned(decode_text(&bytes)),
@@ -189,14 +212,24 @@ pub(super) fn json<'a>(ev: &Evaluator<'a>, name: &'static str, args: Vec<Value<'
         Ok(json) => Ok(json.into()),
         Err(reason) => {
             let shown: String = text.chars().take(200).collect();
-            fail(ErrorKind::ArgValue, format!("The template language function 'json' parameter is not valid. The provided value '{shown}' cannot be parsed: '{reason}'."))
+            fail(
+                ErrorKind::ArgValue,
+                format!(
+                    "The template language function 'json' parameter is not valid. The provided value '{shown}' cannot be parsed: '{reason}'."
+                ),
+            )
         }
     }
 }
 
 pub(super) fn xml<'a>(ev: &Evaluator<'a>, name: &'static str, args: Vec<Value<'a>>) -> Outcome<'a> {
     let invalid = |reason: String| {
-        ExpressionError::new(ErrorKind::ArgValue, format!("The template language function 'xml' parameter is not valid. The provided value cannot be converted to XML: '{reason}'."))
+        ExpressionError::new(
+            ErrorKind::ArgValue,
+            format!(
+                "The template language function 'xml' parameter is not valid. The provided value cannot be converted to XML: '{reason}'."
+            ),
+        )
     };
     let text = match &args[0] {
         Value::Text(t) => {
@@ -204,7 +237,9 @@ pub(super) fn xml<'a>(ev: &Evaluator<'a>, name: &'static str, args: Vec<Value<'a
             document::write(&document::parse(t).map_err(invalid)?)
         }
         Value::Tree(tree) => match (envelope(tree), tree.as_ref()) {
-            (Some((_, bytes)), _) => document::write(&document::parse(&decode_text(&bytes)).map_err(invalid)?),
+            (Some((_, bytes)), _) => {
+                document::write(&document::parse(&decode_text(&bytes)).map_err(invalid)?)
+            }
             (None, json @ Json::Object(_)) => document::write(&document::from_json(json).map_err(invalid)?),
             _ => return Err(wrong_only(name, "to be a string or an object", &args[0])),
         },
@@ -222,6 +257,9 @@ pub(super) fn xpath<'a>(_: &Evaluator<'a>, name: &'static str, args: Vec<Value<'
     let path = super::text_at(name, &args, 1)?;
     match document::select(&decode_text(&content), path) {
         Ok(json) => Ok(json.into()),
-        Err(reason) => fail(ErrorKind::ArgValue, format!("The template language function 'xpath' parameters are not valid: '{reason}'.")),
+        Err(reason) => fail(
+            ErrorKind::ArgValue,
+            format!("The template language function 'xpath' parameters are not valid: '{reason}'."),
+        ),
     }
 }

@@ -17,7 +17,9 @@ const OCTETS: &str = "application/octet-stream";
 fn bytes_of(name: &str, value: &Value<'_>) -> Result<Vec<u8>, ExpressionError> {
     match value {
         Value::Text(t) => Ok(t.as_bytes().to_vec()),
-        Value::Tree(tree) => Ok(envelope(tree).map_or_else(|| tree.to_string().into_bytes(), |(_, bytes)| bytes)),
+        Value::Tree(tree) => {
+            Ok(envelope(tree).map_or_else(|| tree.to_string().into_bytes(), |(_, bytes)| bytes))
+        }
         other => Err(wrong_only(name, "to be a string, an array or an object", other)),
     }
 }
@@ -34,13 +36,21 @@ pub(super) fn base64<'a>(ev: &Evaluator<'a>, name: &'static str, args: Vec<Value
     Ok(STANDARD.encode(bytes).into())
 }
 
-pub(super) fn base64_to_string<'a>(ev: &Evaluator<'a>, name: &'static str, args: Vec<Value<'a>>) -> Outcome<'a> {
+pub(super) fn base64_to_string<'a>(
+    ev: &Evaluator<'a>,
+    name: &'static str,
+    args: Vec<Value<'a>>,
+) -> Outcome<'a> {
     let text = text_at(name, &args, 0)?;
     ev.charge(text.len())?;
     Ok(decode_text(&decode(name, text)?).into())
 }
 
-pub(super) fn base64_to_binary<'a>(ev: &Evaluator<'a>, name: &'static str, args: Vec<Value<'a>>) -> Outcome<'a> {
+pub(super) fn base64_to_binary<'a>(
+    ev: &Evaluator<'a>,
+    name: &'static str,
+    args: Vec<Value<'a>>,
+) -> Outcome<'a> {
     let text = text_at(name, &args, 0)?;
     ev.charge(text.len())?;
     Ok(make_envelope(OCTETS, &decode(name, text)?).into())
@@ -57,7 +67,9 @@ pub(super) fn binary<'a>(ev: &Evaluator<'a>, name: &'static str, args: Vec<Value
 
 pub(super) fn data_uri<'a>(ev: &Evaluator<'a>, name: &'static str, args: Vec<Value<'a>>) -> Outcome<'a> {
     let kind = match &args[0] {
-        Value::Tree(tree) => envelope(tree).map_or("application/json;charset=utf-8", |(kind, _)| kind).to_owned(),
+        Value::Tree(tree) => {
+            envelope(tree).map_or("application/json;charset=utf-8", |(kind, _)| kind).to_owned()
+        }
         _ => "text/plain;charset=utf-8".to_owned(),
     };
     let bytes = bytes_of(name, &args[0])?;
@@ -66,24 +78,43 @@ pub(super) fn data_uri<'a>(ev: &Evaluator<'a>, name: &'static str, args: Vec<Val
 }
 
 fn read_data_uri(name: &str, text: &str) -> Result<(String, Vec<u8>), ExpressionError> {
-    let invalid = || ExpressionError::new(ErrorKind::ArgValue, format!("The template language function '{name}' was invoked with a parameter that is not a valid data URI."));
+    let invalid = || {
+        ExpressionError::new(
+            ErrorKind::ArgValue,
+            format!(
+                "The template language function '{name}' was invoked with a parameter that is not a valid data URI."
+            ),
+        )
+    };
     let scheme = text.get(..5).filter(|s| s.eq_ignore_ascii_case("data:")).ok_or_else(invalid)?;
     let (head, content) = text[scheme.len()..].split_once(',').ok_or_else(invalid)?;
     let (kind, encoded) = match head.len().checked_sub(7).and_then(|at| head.get(at..)) {
         Some(tail) if tail.eq_ignore_ascii_case(";base64") => (&head[..head.len() - 7], true),
         _ => (head, false),
     };
-    let bytes = if encoded { decode(name, &percent_decode(content, false)).map_err(|_| invalid())? } else { percent_decode_bytes(content, false) };
+    let bytes = if encoded {
+        decode(name, &percent_decode(content, false)).map_err(|_| invalid())?
+    } else {
+        percent_decode_bytes(content, false)
+    };
     Ok((if kind.is_empty() { "text/plain".into() } else { kind.to_owned() }, bytes))
 }
 
-pub(super) fn data_uri_to_string<'a>(ev: &Evaluator<'a>, name: &'static str, args: Vec<Value<'a>>) -> Outcome<'a> {
+pub(super) fn data_uri_to_string<'a>(
+    ev: &Evaluator<'a>,
+    name: &'static str,
+    args: Vec<Value<'a>>,
+) -> Outcome<'a> {
     let text = text_at(name, &args, 0)?;
     ev.charge(text.len())?;
     Ok(decode_text(&read_data_uri(name, text)?.1).into())
 }
 
-pub(super) fn data_uri_to_binary<'a>(ev: &Evaluator<'a>, name: &'static str, args: Vec<Value<'a>>) -> Outcome<'a> {
+pub(super) fn data_uri_to_binary<'a>(
+    ev: &Evaluator<'a>,
+    name: &'static str,
+    args: Vec<Value<'a>>,
+) -> Outcome<'a> {
     let text = text_at(name, &args, 0)?;
     ev.charge(text.len())?;
     let (kind, bytes) = read_data_uri(name, text)?;
@@ -134,21 +165,36 @@ pub(super) fn uri_component<'a>(ev: &Evaluator<'a>, _: &'static str, args: Vec<V
     Ok(percent_encode(&text).into())
 }
 
-pub(super) fn uri_component_to_string<'a>(ev: &Evaluator<'a>, name: &'static str, args: Vec<Value<'a>>) -> Outcome<'a> {
+pub(super) fn uri_component_to_string<'a>(
+    ev: &Evaluator<'a>,
+    name: &'static str,
+    args: Vec<Value<'a>>,
+) -> Outcome<'a> {
     let text = text_at(name, &args, 0)?;
     ev.charge(text.len())?;
     Ok(percent_decode(text, true).into())
 }
 
-pub(super) fn uri_component_to_binary<'a>(ev: &Evaluator<'a>, name: &'static str, args: Vec<Value<'a>>) -> Outcome<'a> {
+pub(super) fn uri_component_to_binary<'a>(
+    ev: &Evaluator<'a>,
+    name: &'static str,
+    args: Vec<Value<'a>>,
+) -> Outcome<'a> {
     let text = text_at(name, &args, 0)?;
     ev.charge(text.len())?;
-    Ok(make_envelope(OCTETS, text.as_bytes()).into())
+    Ok(make_envelope(OCTETS, &percent_decode_bytes(text, true)).into())
 }
 
 pub(super) fn uri_part<'a>(_: &Evaluator<'a>, name: &'static str, args: Vec<Value<'a>>) -> Outcome<'a> {
     let Some(text) = args[0].as_text() else { return Err(wrong_type(name, 0, "of type string", &args[0])) };
-    let invalid = || ExpressionError::new(ErrorKind::ArgValue, format!("The template language function '{name}' expects its parameter to be an absolute URI. The provided value is '{text}'."));
+    let invalid = || {
+        ExpressionError::new(
+            ErrorKind::ArgValue,
+            format!(
+                "The template language function '{name}' expects its parameter to be an absolute URI. The provided value is '{text}'."
+            ),
+        )
+    };
     let uri = reqwest::Url::parse(text.trim()).map_err(|_| invalid())?;
     let path = if uri.path().is_empty() { "/" } else { uri.path() };
     let query = uri.query().filter(|q| !q.is_empty()).map(|q| format!("?{q}")).unwrap_or_default();
@@ -165,7 +211,9 @@ pub(super) fn uri_part<'a>(_: &Evaluator<'a>, name: &'static str, args: Vec<Valu
 /// The members of a form body: `$formdata` pairs or the named parts of `$multipart`.
 pub(super) fn form_pairs(body: &Json) -> Option<Vec<(String, Json)>> {
     if let Some(pairs) = body.get("$formdata").and_then(Json::as_array) {
-        let pair = |p: &Json| Some((p.get("key")?.as_str()?.to_owned(), p.get("value").cloned().unwrap_or(Json::Null)));
+        let pair = |p: &Json| {
+            Some((p.get("key")?.as_str()?.to_owned(), p.get("value").cloned().unwrap_or(Json::Null)))
+        };
         return Some(pairs.iter().filter_map(pair).collect());
     }
     let parts = body.get("$multipart").and_then(Json::as_array)?;

@@ -16,7 +16,12 @@ fn read(name: &str, args: &[Value<'_>], at: usize) -> Result<DateTime> {
 }
 
 fn invalid(name: &str, text: &str) -> ExpressionError {
-    ExpressionError::new(ErrorKind::ArgValue, format!("In function '{name}', the value provided for date time string '{text}' was not valid. The datetime string must match ISO 8601 format."))
+    ExpressionError::new(
+        ErrorKind::ArgValue,
+        format!(
+            "In function '{name}', the value provided for date time string '{text}' was not valid. The datetime string must match ISO 8601 format."
+        ),
+    )
 }
 
 fn write<'a>(name: &str, date: DateTime, format: Option<&str>, culture: &Culture) -> Outcome<'a> {
@@ -27,7 +32,12 @@ fn write<'a>(name: &str, date: DateTime, format: Option<&str>, culture: &Culture
 }
 
 fn moved(name: &str, date: Option<DateTime>) -> Result<DateTime> {
-    date.ok_or_else(|| ExpressionError::new(ErrorKind::OutOfRange, format!("In function '{name}', the resulting date lies outside the years 1 to 9999.")))
+    date.ok_or_else(|| {
+        ExpressionError::new(
+            ErrorKind::OutOfRange,
+            format!("In function '{name}', the resulting date lies outside the years 1 to 9999."),
+        )
+    })
 }
 
 pub(super) fn utc_now<'a>(ev: &Evaluator<'a>, name: &'static str, args: Vec<Value<'a>>) -> Outcome<'a> {
@@ -47,11 +57,12 @@ pub(super) fn add_fixed<'a>(_: &Evaluator<'a>, name: &'static str, args: Vec<Val
     write(name, date, optional_text(name, &args, 2)?, culture::english())
 }
 
-/// Adds units; months and years clamp to the month's end. Plural units are accepted as in the cloud.
+/// Adds units; months and years clamp to the month's end. Plural units are refused, as measured `[U]`: one public record
+/// of the cloud accepts them, the library and both vector files do not.
 fn add_units(name: &str, date: DateTime, count: i64, unit: &str) -> Result<DateTime> {
     let lower = unit.to_ascii_lowercase();
     let fixed = |seconds: i64| count.checked_mul(seconds * TICKS_PER_SECOND).and_then(|t| date.plus_ticks(t));
-    let result = match lower.strip_suffix('s').unwrap_or(&lower) {
+    let result = match lower.as_str() {
         "second" => fixed(1),
         "minute" => fixed(60),
         "hour" => fixed(3_600),
@@ -60,14 +71,24 @@ fn add_units(name: &str, date: DateTime, count: i64, unit: &str) -> Result<DateT
         "month" => date.plus_months(count),
         "year" => count.checked_mul(12).and_then(|m| date.plus_months(m)),
         _ => {
-            return fail(ErrorKind::ArgValue, format!("The template language function '{name}' expects its second parameter to be a string that represents a valid time unit. The provided value '{unit}' is not a valid time unit."));
+            return fail(
+                ErrorKind::ArgValue,
+                format!(
+                    "The template language function '{name}' expects its second parameter to be a string that represents a valid time unit. The provided value '{unit}' is not a valid time unit."
+                ),
+            );
         }
     };
     moved(name, result)
 }
 
 fn negated(name: &str, count: i64) -> Result<i64> {
-    count.checked_neg().ok_or_else(|| ExpressionError::new(ErrorKind::OutOfRange, format!("In function '{name}', the number of units is too large.")))
+    count.checked_neg().ok_or_else(|| {
+        ExpressionError::new(
+            ErrorKind::OutOfRange,
+            format!("In function '{name}', the number of units is too large."),
+        )
+    })
 }
 
 pub(super) fn add_to_time<'a>(_: &Evaluator<'a>, name: &'static str, args: Vec<Value<'a>>) -> Outcome<'a> {
@@ -110,13 +131,21 @@ pub(super) fn day_of<'a>(_: &Evaluator<'a>, name: &'static str, args: Vec<Value<
     }))
 }
 
-pub(super) fn format_date_time<'a>(_: &Evaluator<'a>, name: &'static str, args: Vec<Value<'a>>) -> Outcome<'a> {
+pub(super) fn format_date_time<'a>(
+    _: &Evaluator<'a>,
+    name: &'static str,
+    args: Vec<Value<'a>>,
+) -> Outcome<'a> {
     let date = read(name, &args, 0)?;
     let format = optional_text(name, &args, 1)?;
     write(name, date, format, super::conversion::locale(name, &args, 2)?)
 }
 
-pub(super) fn parse_date_time<'a>(_: &Evaluator<'a>, name: &'static str, args: Vec<Value<'a>>) -> Outcome<'a> {
+pub(super) fn parse_date_time<'a>(
+    _: &Evaluator<'a>,
+    name: &'static str,
+    args: Vec<Value<'a>>,
+) -> Outcome<'a> {
     let text = text_at(name, &args, 0)?;
     let culture = super::conversion::locale(name, &args, 1)?;
     let date = match optional_text(name, &args, 2)? {
@@ -124,7 +153,12 @@ pub(super) fn parse_date_time<'a>(_: &Evaluator<'a>, name: &'static str, args: V
         None => date_parse::parse(text, culture),
     };
     let Some(date) = date else {
-        return fail(ErrorKind::ArgValue, format!("In function 'parseDateTime', the value provided for date time string '{text}' was not valid."));
+        return fail(
+            ErrorKind::ArgValue,
+            format!(
+                "In function 'parseDateTime', the value provided for date time string '{text}' was not valid."
+            ),
+        );
     };
     write(name, date, None, culture)
 }
@@ -154,11 +188,21 @@ fn from_wall_time(name: &str, date: DateTime, zone: &jiff::tz::TimeZone) -> Resu
     })
 }
 
-pub(super) fn convert_from_utc<'a>(_: &Evaluator<'a>, name: &'static str, args: Vec<Value<'a>>) -> Outcome<'a> {
+pub(super) fn convert_from_utc<'a>(
+    _: &Evaluator<'a>,
+    name: &'static str,
+    args: Vec<Value<'a>>,
+) -> Outcome<'a> {
     let date = read(name, &args, 0)?;
     let zone = zone_at(name, &args, 1)?;
     if date.kind != Kind::Utc {
-        return fail(ErrorKind::ArgValue, format!("The template language function '{name}' expects its first parameter to be a string that contains a UTC date time. The provided value '{}' does not end with 'Z'.", text_at(name, &args, 0)?));
+        return fail(
+            ErrorKind::ArgValue,
+            format!(
+                "The template language function '{name}' expects its first parameter to be a string that contains a UTC date time. The provided value '{}' does not end with 'Z'.",
+                text_at(name, &args, 0)?
+            ),
+        );
     }
     write(name, in_zone(name, date, &zone)?, optional_text(name, &args, 2)?, culture::english())
 }
@@ -170,13 +214,22 @@ pub(super) fn convert_to_utc<'a>(_: &Evaluator<'a>, name: &'static str, args: Ve
         Kind::Unspecified => from_wall_time(name, date, &zone)?,
         _ if is_utc(&zone) => DateTime { kind: Kind::Utc, ..date },
         _ => {
-            return fail(ErrorKind::ArgValue, format!("The template language function '{name}' expects its second parameter to be a time zone matching the time zone of the first parameter."));
+            return fail(
+                ErrorKind::ArgValue,
+                format!(
+                    "The template language function '{name}' expects its second parameter to be a time zone matching the time zone of the first parameter."
+                ),
+            );
         }
     };
     write(name, utc, optional_text(name, &args, 2)?, culture::english())
 }
 
-pub(super) fn convert_time_zone<'a>(_: &Evaluator<'a>, name: &'static str, args: Vec<Value<'a>>) -> Outcome<'a> {
+pub(super) fn convert_time_zone<'a>(
+    _: &Evaluator<'a>,
+    name: &'static str,
+    args: Vec<Value<'a>>,
+) -> Outcome<'a> {
     let date = read(name, &args, 0)?;
     let (from, to) = (zone_at(name, &args, 1)?, zone_at(name, &args, 2)?);
     let utc = match date.kind {
@@ -186,7 +239,11 @@ pub(super) fn convert_time_zone<'a>(_: &Evaluator<'a>, name: &'static str, args:
     write(name, in_zone(name, utc, &to)?, optional_text(name, &args, 3)?, culture::english())
 }
 
-pub(super) fn date_difference<'a>(_: &Evaluator<'a>, name: &'static str, args: Vec<Value<'a>>) -> Outcome<'a> {
+pub(super) fn date_difference<'a>(
+    _: &Evaluator<'a>,
+    name: &'static str,
+    args: Vec<Value<'a>>,
+) -> Outcome<'a> {
     let ticks = read(name, &args, 1)?.ticks - read(name, &args, 0)?.ticks;
     let sign = if ticks < 0 { "-" } else { "" };
     let ticks = ticks.unsigned_abs();

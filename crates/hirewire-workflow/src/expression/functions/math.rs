@@ -24,9 +24,19 @@ pub(super) fn arithmetic<'a>(_: &Evaluator<'a>, name: &'static str, args: Vec<Va
     need_number(name, &args, 1)?;
     let zero = matches!(name, "div" | "mod") && as_float(&args[1]) == Some(0.0);
     if zero {
-        return fail(ErrorKind::DivideByZero, format!("Attempt to divide an integral or decimal value by zero in function '{name}'."));
+        return fail(
+            ErrorKind::DivideByZero,
+            format!("Attempt to divide an integral or decimal value by zero in function '{name}'."),
+        );
     }
-    let overflow = || ExpressionError::new(ErrorKind::Overflow, format!("The provided parameters for template language function '{name}' caused arithmetic overflow."));
+    let overflow = || {
+        ExpressionError::new(
+            ErrorKind::Overflow,
+            format!(
+                "The provided parameters for template language function '{name}' caused arithmetic overflow."
+            ),
+        )
+    };
     match (&args[0], &args[1]) {
         (Value::Integer(a), Value::Integer(b)) => {
             let result = match name {
@@ -79,7 +89,13 @@ pub(super) fn min_or_max<'a>(_: &Evaluator<'a>, name: &'static str, args: Vec<Va
     let mut best: Option<&Value<'a>> = None;
     for number in &numbers {
         if as_float(number).is_none() {
-            return fail(ErrorKind::ArgType, format!("The template language function '{name}' expects all of its parameters to be either integer or decimal numbers. Found invalid parameter types: '{}'.", number.type_name()));
+            return fail(
+                ErrorKind::ArgType,
+                format!(
+                    "The template language function '{name}' expects all of its parameters to be either integer or decimal numbers. Found invalid parameter types: '{}'.",
+                    number.type_name()
+                ),
+            );
         }
         let wanted = if name == "min" { Ordering::Less } else { Ordering::Greater };
         if best.is_none_or(|b| compare_numbers(number, b) == Some(wanted)) {
@@ -94,7 +110,10 @@ pub(super) fn min_or_max<'a>(_: &Evaluator<'a>, name: &'static str, args: Vec<Va
 pub(super) fn rand<'a>(ev: &Evaluator<'a>, name: &'static str, args: Vec<Value<'a>>) -> Outcome<'a> {
     let (low, high) = (integer_at(name, &args, 0)?, integer_at(name, &args, 1)?);
     if high < low {
-        return fail(ErrorKind::OutOfRange, "The template language function 'rand' expects its minimum value to be no larger than its maximum value.");
+        return fail(
+            ErrorKind::OutOfRange,
+            "The template language function 'rand' expects its minimum value to be no larger than its maximum value.",
+        );
     }
     let span = (i128::from(high) - i128::from(low)).max(1) as u128;
     let offset = (ev.scope().random() % span) as i128;
@@ -127,10 +146,23 @@ fn order(name: &str, a: &Value<'_>, b: &Value<'_>) -> Result<Option<Ordering>, E
     match (a, b) {
         (Value::Text(x), Value::Text(y)) => Ok(Some(collate(x, y))),
         (x, y) if as_float(x).is_some() && as_float(y).is_some() => Ok(compare_numbers(x, y)),
-        (x, y) if good(x) && good(y) => fail(ErrorKind::ArgType, format!("The template language function '{name}' expects two parameter of matching types. The function was invoked with values of type '{}' and '{}' that do not match.", x.type_name(), y.type_name())),
+        (x, y) if good(x) && good(y) => fail(
+            ErrorKind::ArgType,
+            format!(
+                "The template language function '{name}' expects two parameter of matching types. The function was invoked with values of type '{}' and '{}' that do not match.",
+                x.type_name(),
+                y.type_name()
+            ),
+        ),
         (x, y) => {
             let wrong = if good(x) { y } else { x };
-            fail(ErrorKind::ArgType, format!("The template language function '{name}' expects all of its parameters to be either integer or decimal numbers. Found invalid parameter types: '{}'.", wrong.type_name()))
+            fail(
+                ErrorKind::ArgType,
+                format!(
+                    "The template language function '{name}' expects all of its parameters to be either integer or decimal numbers. Found invalid parameter types: '{}'.",
+                    wrong.type_name()
+                ),
+            )
         }
     }
 }

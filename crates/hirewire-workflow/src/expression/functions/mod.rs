@@ -198,7 +198,10 @@ impl Function {
             _ if self.max == MANY => format!("at least {} parameter(s)", self.min),
             _ => format!("{} to {} parameters", self.min, self.max),
         };
-        ExpressionError::new(ErrorKind::ArgCount, format!("The template language function '{name}' expects {expected}. {invoked}"))
+        ExpressionError::new(
+            ErrorKind::ArgCount,
+            format!("The template language function '{name}' expects {expected}. {invoked}"),
+        )
     }
 }
 
@@ -234,7 +237,9 @@ pub(crate) fn wrong_only(name: &str, expected: &str, got: &Value<'_>) -> Express
 
 /// The conversion functions' one text for every unusable value.
 pub(crate) fn value_error(name: &str) -> ExpressionError {
-    let message = format!("The template language function '{name}' was invoked with a parameter that is not valid. The value cannot be converted to the target type.");
+    let message = format!(
+        "The template language function '{name}' was invoked with a parameter that is not valid. The value cannot be converted to the target type."
+    );
     ExpressionError::new(ErrorKind::ArgValue, message)
 }
 

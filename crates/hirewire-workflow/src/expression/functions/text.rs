@@ -52,7 +52,12 @@ fn folded(text: &str) -> Vec<u16> {
 }
 
 fn too_long<T>(name: &str) -> Result<T, ExpressionError> {
-    fail(ErrorKind::TooLarge, format!("The result of the template language function '{name}' is longer than the limit of {MAX_TEXT} characters."))
+    fail(
+        ErrorKind::TooLarge,
+        format!(
+            "The result of the template language function '{name}' is longer than the limit of {MAX_TEXT} characters."
+        ),
+    )
 }
 
 pub(super) fn concat<'a>(ev: &Evaluator<'a>, name: &'static str, mut args: Vec<Value<'a>>) -> Outcome<'a> {
@@ -75,11 +80,17 @@ pub(super) fn substring<'a>(_: &Evaluator<'a>, name: &'static str, args: Vec<Val
     let start = integer_at(name, &args, 1)?;
     let length = units(text) as i64;
     if start < 0 || start >= length {
-        return fail(ErrorKind::OutOfRange, "The template language function 'substring' parameter is out of range: 'start index' must be non-negative integer and should be less than the length of the string.");
+        return fail(
+            ErrorKind::OutOfRange,
+            "The template language function 'substring' parameter is out of range: 'start index' must be non-negative integer and should be less than the length of the string.",
+        );
     }
     let count = if args.len() > 2 { integer_at(name, &args, 2)? } else { length - start };
     if count < 0 || start.saturating_add(count) > length {
-        return fail(ErrorKind::OutOfRange, "The template language function 'substring' parameters are out of range: 'start index' and 'length' must be non-negative integers and their sum must be no larger than the length of the string.");
+        return fail(
+            ErrorKind::OutOfRange,
+            "The template language function 'substring' parameters are out of range: 'start index' and 'length' must be non-negative integers and their sum must be no larger than the length of the string.",
+        );
     }
     Ok(cut(text, start as usize, (start + count) as usize).into())
 }
@@ -97,7 +108,11 @@ pub(super) fn replace<'a>(ev: &Evaluator<'a>, name: &'static str, args: Vec<Valu
     for (at, what) in ["string", "old string", "new string"].into_iter().enumerate() {
         if args[at].as_text().is_none() {
             let expected = if at == 0 { "a string" } else { "of type string" };
-            let message = format!("The template language function '{name}' expects its {} parameter '{what}' to be {expected}. The provided value is of type '{}'.", super::ordinal(at), args[at].type_name());
+            let message = format!(
+                "The template language function '{name}' expects its {} parameter '{what}' to be {expected}. The provided value is of type '{}'.",
+                super::ordinal(at),
+                args[at].type_name()
+            );
             return fail(ErrorKind::ArgType, message);
         }
     }
@@ -129,7 +144,10 @@ pub(super) fn trim<'a>(_: &Evaluator<'a>, name: &'static str, args: Vec<Value<'a
     match one {
         Some(Value::Text(Cow::Borrowed(t))) => Ok(Value::Text(Cow::Borrowed(t.trim()))),
         Some(Value::Text(t)) => Ok(t.trim().to_owned().into()),
-        _ => fail(ErrorKind::ArgType, format!("The provided parameters for template language function '{name}' are not valid.")),
+        _ => fail(
+            ErrorKind::ArgType,
+            format!("The provided parameters for template language function '{name}' are not valid."),
+        ),
     }
 }
 
@@ -189,7 +207,11 @@ pub(super) fn nth_index_of<'a>(ev: &Evaluator<'a>, name: &'static str, args: Vec
     Ok(Value::Integer(index.and_then(|i| hits.get(i).copied()).unwrap_or(-1)))
 }
 
-pub(super) fn starts_or_ends<'a>(ev: &Evaluator<'a>, name: &'static str, args: Vec<Value<'a>>) -> Outcome<'a> {
+pub(super) fn starts_or_ends<'a>(
+    ev: &Evaluator<'a>,
+    name: &'static str,
+    args: Vec<Value<'a>>,
+) -> Outcome<'a> {
     let (text, part) = (text_at(name, &args, 0)?, text_at(name, &args, 1)?);
     ev.charge(part.len())?;
     let (text, part) = (folded(text), folded(part));
@@ -210,7 +232,9 @@ pub(super) fn guid<'a>(ev: &Evaluator<'a>, name: &'static str, args: Vec<Value<'
             format!("{{0x{},0x{},0x{},{{{}}}}}", &h[..8], &h[8..12], &h[12..16], tail.join(","))
         }
         other => {
-            let message = format!("The template language function 'guid' expects its parameter to be one of the formats 'N', 'D', 'B', 'P', 'X'. The provided value is '{other}'.");
+            let message = format!(
+                "The template language function 'guid' expects its parameter to be one of the formats 'N', 'D', 'B', 'P', 'X'. The provided value is '{other}'."
+            );
             return fail(ErrorKind::ArgValue, message);
         }
     }))
