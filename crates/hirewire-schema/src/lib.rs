@@ -1,4 +1,5 @@
 //! The `synchronizationSchema` model: directories, attributes, mappings, scoping filters; imports and exports Entra's JSON without loss.
+pub mod check;
 pub mod document;
 pub mod edit;
 pub mod finding;
@@ -8,6 +9,7 @@ pub mod operator;
 mod read;
 pub mod template;
 
+pub use check::{check, has_errors};
 pub use document::{Document, DocumentError};
 pub use finding::{Finding, Severity};
 pub use model::{

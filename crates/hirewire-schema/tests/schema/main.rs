@@ -1,4 +1,5 @@
 //! Sample documents survive, JSON trees lose nothing, templates are complete, checks find what is wrong.
+mod checks;
 mod documents;
 mod edits;
 mod support;
