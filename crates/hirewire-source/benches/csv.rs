@@ -204,7 +204,7 @@ fn by_hand(path: &Path, out: &Path) -> u64 {
         };
         bulk.add(&r[0], &serde_json::to_string(&user).unwrap());
         rows += 1;
-        bytes += bulk.flush(&mut out, rows % 50 == 0);
+        bytes += bulk.flush(&mut out, u64::is_multiple_of(rows, 50));
     }
     bytes + bulk.flush(&mut out, true)
 }
@@ -264,7 +264,7 @@ fn main() {
         let rejects = export.records(&scan, |m| {
             bulk.add(m.key, m.scim_json);
             entries.push(m.entry);
-            bulk.flush(&mut file, entries.len() % 50 == 0);
+            bulk.flush(&mut file, entries.len().is_multiple_of(50));
             Ok(())
         });
         assert!(rejects.unwrap().is_empty());

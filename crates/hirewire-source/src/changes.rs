@@ -165,6 +165,7 @@ impl<'p> Pass<'p> {
         while let Some(found) = reader.next()? {
             last_line = found.line;
             self.record += 1;
+            self.last_line_flawed = false;
             let raw_hash = hash(raw_seed, reader.raw());
             if shortcut && !found.unterminated && self.recognise(raw_hash, found.line) {
                 continue;

@@ -44,11 +44,6 @@ impl Cells {
         self.text.clear();
         self.ends.clear();
     }
-
-    pub(crate) fn push(&mut self, cell: &[u8]) {
-        self.text.extend_from_slice(cell);
-        self.ends.push(self.text.len() as u32);
-    }
 }
 
 impl Dialect {

@@ -25,6 +25,8 @@ pub(crate) struct Facts {
     pub(crate) certainty: Certainty,
     pub(crate) dialect: Dialect,
     pub(crate) delimiter_sure: bool,
+    /// Of the first lines: how many cells, and whether the last one is empty.
+    widths: Vec<(usize, bool)>,
 }
 
 fn read_error(path: &Path, source: std::io::Error) -> SourceError {
@@ -47,6 +49,7 @@ impl Facts {
             certainty: Certainty::Configured,
             dialect: Dialect { delimiter: vec![SEPARATOR], quote: None, backslash: false },
             delimiter_sure: true,
+            widths: Vec::new(),
         };
         if format == Format::Xlsx {
             return Ok(facts);
@@ -78,6 +81,13 @@ impl Facts {
                 (_, Some(declared)) => (declared, true),
                 _ => delimiter_of(&text),
             };
+            let mut cells = Cells::default();
+            for line in text.lines().take(200) {
+                facts.dialect.split(line.as_bytes(), &mut cells);
+                facts
+                    .widths
+                    .push((cells.len(), cells.get(cells.len().wrapping_sub(1)).is_none_or(|c| c.is_empty())));
+            }
         }
         Ok(facts)
     }
@@ -103,13 +113,14 @@ pub(crate) struct RecordReader {
     /// Column names as they stand in the file; empty in JSON.
     pub(crate) header: Vec<String>,
     header_raw: Vec<u8>,
+    /// Cells a row may have when those behind the named columns are empty.
+    most: usize,
+    widths: Vec<(usize, bool)>,
     /// Lines of a header that was repeated between the rows.
     pub(crate) repeated: u32,
     comment: Option<Vec<u8>>,
     /// Line of a first record that was read while looking for the header and is still the reader's current one.
     pending: Option<u64>,
-    /// What is wrong with the end of the file, once it is reached.
-    last_ended: bool,
 }
 
 impl RecordReader {
@@ -136,10 +147,11 @@ impl RecordReader {
             json: matches!(facts.format, Format::Json | Format::Ndjson),
             header: Vec::new(),
             header_raw: Vec::new(),
+            most: 0,
+            widths: facts.widths.clone(),
             repeated: 0,
             comment: config.comment.as_ref().filter(|c| !c.is_empty()).map(|c| c.as_bytes().to_vec()),
             pending: None,
-            last_ended: true,
         };
         if !reader.json {
             reader.read_header(config, facts.format == Format::Xlsx)?;
@@ -195,8 +207,14 @@ impl RecordReader {
                 self.header = (1..=width).map(|n| format!("Column {n}")).collect();
                 self.pending = Some(found.line);
             }
+            let width = self.header.len();
+            let lines = |cells: usize, end: bool| {
+                self.widths.iter().filter(|(n, empty)| *n == cells && (*empty || !end)).count()
+            };
+            let trailing = lines(width + 1, true) > lines(width, false);
+            self.most = cells.len().max(width + usize::from(trailing));
             if let Inner::Delimited(reader) = &mut self.inner {
-                reader.columns = self.header.len();
+                reader.columns = width;
             }
             return Ok(());
         }
@@ -226,7 +244,6 @@ impl RecordReader {
                 self.repeated += 1;
                 continue;
             }
-            self.last_ended = found.ended;
             return Ok(Some(found));
         }
     }
@@ -248,14 +265,9 @@ impl RecordReader {
         }
     }
 
-    /// Whether the last record had a line end.
-    pub(crate) fn last_ended(&self) -> bool {
-        self.last_ended
-    }
-
     /// Where the columns in use stand, and those that are not there.
     pub(crate) fn places(&self, layout: &Layout) -> (Places, Vec<usize>) {
-        let mut places = Places { width: self.header.len(), ..Places::default() };
+        let mut places = Places { width: self.header.len(), most: self.most, ..Places::default() };
         if self.json {
             for (at, column) in layout.columns.iter().enumerate() {
                 for normal in &column.normals {

@@ -19,6 +19,8 @@ pub(crate) struct Places {
     pub(crate) cells: Vec<Option<usize>>,
     /// Number of columns of the file; 0 in JSON.
     pub(crate) width: usize,
+    /// Number of cells of a row whose cells behind the columns are all empty (a delimiter at the end of each row).
+    pub(crate) most: usize,
     /// JSON: path → columns.
     pub(crate) paths: HashMap<String, Vec<usize>>,
 }
@@ -95,6 +97,7 @@ impl Row {
         }
         let count = cells.len();
         let extra_empty = count > places.width
+            && count <= places.most
             && cells.iter().skip(places.width).all(|c| c.iter().all(u8::is_ascii_whitespace));
         self.cells = cells;
         if count != places.width && !extra_empty {

@@ -1,4 +1,5 @@
 //! The file source against whole exports.
 
 mod exports;
+mod rows;
 mod samples;

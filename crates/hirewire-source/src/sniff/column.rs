@@ -153,7 +153,7 @@ impl Seen {
             .map(|(role, score)| (role, if self.coded { score.saturating_sub(25) } else { score }))
             .filter(|(_, score)| *score > 0)
             .collect();
-        fits.sort_by(|a, b| b.1.cmp(&a.1));
+        fits.sort_by_key(|fit| std::cmp::Reverse(fit.1));
         fits
     }
 

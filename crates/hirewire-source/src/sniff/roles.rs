@@ -201,20 +201,19 @@ pub(crate) fn operations(column: &Seen) -> Option<Vec<String>> {
 
 /// What values alone can tell, for columns whose name says nothing.
 fn by_values(columns: &[Seen], roles: &mut Roles, used: &mut HashSet<usize>, headless: bool) {
-    let mut take =
-        |role: Role, roles: &mut Roles, used: &mut HashSet<usize>, fits: &dyn Fn(&Seen) -> bool| {
-            if roles.columns.contains_key(&role) {
-                return;
-            }
-            let found = columns
-                .iter()
-                .enumerate()
-                .find(|(at, c)| !used.contains(at) && c.filled > 0 && !is_group_of_manager(c) && fits(c));
-            if let Some((at, _)) = found {
-                roles.columns.insert(role, at);
-                used.insert(at);
-            }
-        };
+    let take = |role: Role, roles: &mut Roles, used: &mut HashSet<usize>, fits: &dyn Fn(&Seen) -> bool| {
+        if roles.columns.contains_key(&role) {
+            return;
+        }
+        let found = columns
+            .iter()
+            .enumerate()
+            .find(|(at, c)| !used.contains(at) && c.filled > 0 && !is_group_of_manager(c) && fits(c));
+        if let Some((at, _)) = found {
+            roles.columns.insert(role, at);
+            used.insert(at);
+        }
+    };
     let private = roles.get(Role::PrivateEmail);
     take(Role::Email, roles, used, &|c| {
         c.share(c.emails) > 0.9

@@ -254,7 +254,7 @@ fn find_header(
         while table.names.last().is_some_and(|n| n.is_empty()) {
             table.names.pop();
         }
-        if *line > 1 && (start > 0 || *line > 1) && (sheet || start > 0) {
+        if *line > 1 && (sheet || start > 0) {
             config.header = Header::Line(*line as u32);
             guesses.push(Guess::new(
                 "header",
@@ -378,7 +378,8 @@ fn trailer_of(
         rest[..rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len())].parse().ok()
     });
     let right = number.is_some_and(|n| n + 1 == records || n == records || n == line);
-    if !named && !(right && filled <= 2 && row.len() != table.names.len()) {
+    let counted = right && filled <= 2 && row.len() != table.names.len();
+    if !named && !counted {
         return None;
     }
     let prefix = regex::escape(&raw[..prefix_end]);
@@ -535,7 +536,8 @@ fn records_table(facts: &Facts, config: &SourceConfig) -> Result<Table, SourceEr
         names.iter().any(|n| n.len() > name.len() && n.starts_with(name) && n.as_bytes()[name.len()] == b'.')
     };
     columns.retain(|name, cells| {
-        !name.is_empty() && !(is_group(name) && cells.iter().all(|(_, c)| c.is_empty()))
+        let nothing = is_group(name) && cells.iter().all(|(_, c)| c.is_empty());
+        !name.is_empty() && !nothing
     });
     let mut table = Table { json: true, ..Table::default() };
     table.rows = vec![vec![String::new(); columns.len()]; rows];
