@@ -20,6 +20,12 @@ impl Metadata {
         Some(value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value))
     }
 
+    /// All pairs on one line; `None` when there are none.
+    pub fn to_line(&self) -> Option<String> {
+        let pairs: Vec<String> = self.0.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        (!pairs.is_empty()).then(|| pairs.join(", "))
+    }
+
     /// Whether the value is `True`, in any case.
     pub fn is_true(&self, key: &str) -> bool {
         self.get_json_text(key).is_some_and(|value| value.eq_ignore_ascii_case("true"))
