@@ -17,8 +17,10 @@ import httpx
 from azure.identity.aio import ClientSecretCredential
 from kiota_abstractions.base_request_configuration import RequestConfiguration
 from kiota_abstractions.method import Method
+from kiota_abstractions.native_response_handler import NativeResponseHandler
 from kiota_abstractions.request_information import RequestInformation
 from kiota_authentication_azure.azure_identity_authentication_provider import AzureIdentityAuthenticationProvider
+from kiota_http.middleware.options import ResponseHandlerOption
 from msgraph import GraphServiceClient
 from msgraph.generated.audit_logs.provisioning.provisioning_request_builder import ProvisioningRequestBuilder
 from msgraph.generated.models.synchronization_job_application_parameters import SynchronizationJobApplicationParameters
@@ -30,7 +32,6 @@ from msgraph.generated.service_principals.item.synchronization.jobs.item.provisi
 from msgraph.generated.service_principals.item.synchronization.jobs.item.restart.restart_post_request_body import (
     RestartPostRequestBody,
 )
-from msgraph_core import AzureIdentityAuthenticationProvider as _  # noqa: F401  (the package must be importable)
 from msgraph_core import GraphClientFactory
 from msgraph.graph_request_adapter import GraphRequestAdapter
 
@@ -66,7 +67,7 @@ def client():
         os.environ["HIREWIRE_TENANT"],
         os.environ["HIREWIRE_CLIENT_ID"],
         os.environ["HIREWIRE_CLIENT_SECRET"],
-        authority=HOST,
+        authority=URL,
         disable_instance_discovery=True,
     )
     provider = AzureIdentityAuthenticationProvider(
@@ -79,15 +80,14 @@ def client():
 
 
 async def send(adapter, method, url, body=None, content_type=None):
-    """A raw request through the SDK's adapter: the SDK has no method for bulkUpload."""
+    """A raw request through the SDK's adapter: the SDK has no method for bulkUpload. Gives httpx' response."""
     request = RequestInformation()
     request.http_method = method
     request.url = url
+    request.add_request_options([ResponseHandlerOption(NativeResponseHandler())])
     if body is not None:
         request.set_stream_content(body, content_type)
-    native = adapter.get_request_from_request_information  # builds httpx' request with the SDK's own headers
-    await adapter._authentication_provider.authenticate_request(request, {})
-    return await adapter._http_client.send(native(request, None, None))
+    return await adapter.send_primitive_async(request, "bytes", {})
 
 
 async def main():
