@@ -36,5 +36,6 @@ pub use app::{App, StartError};
 pub use clock::Clock;
 pub use front::router;
 pub use listener::{Listening, ServeError, serve, tls};
+pub use operations::install_metrics;
 pub use service::{Service, ServiceError};
 pub use settings::{Mode, Rules, Settings};

@@ -2,7 +2,8 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use metrics::{counter, histogram};
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, histogram};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde_json::json;
 
 use crate::answer::Answer;
@@ -11,6 +12,23 @@ use crate::error::ApiError;
 use crate::openapi;
 use crate::request::{Head, Request};
 use crate::routes;
+
+/// Upper bounds of the request histogram in seconds: from an answer out of memory to a long poll.
+const BUCKETS: [f64; 10] = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.05, 0.1, 0.5, 2.5, 60.0];
+
+/// Installs the process's metrics recorder, once; `None` when there is one already. Give the handle to
+/// [`App::with_metrics`].
+pub fn install_metrics() -> Option<PrometheusHandle> {
+    let builder = PrometheusBuilder::new().set_buckets(&BUCKETS).ok()?;
+    let handle = builder.install_recorder().ok()?;
+    describe_counter!("hirewire_http_requests_total", "Requests answered");
+    describe_histogram!("hirewire_http_request_seconds", "Time to answer a request");
+    describe_counter!("hirewire_uploads_accepted_total", "Uploads stored");
+    describe_counter!("hirewire_operations_accepted_total", "Operations stored");
+    describe_gauge!("hirewire_queue_operations", "Operations that wait in a job's queue");
+    describe_gauge!("hirewire_queue_lag_seconds", "How long the oldest waiting operation has waited");
+    Some(handle)
+}
 
 /// Counts a finished request. Labels are bounded: the row's pattern, never a path or a person.
 pub(crate) fn record(head: &Head, status: StatusCode, took: Duration) {
@@ -55,8 +73,7 @@ pub(crate) fn ready(app: &App, _: &Request) -> Result<Answer, ApiError> {
 /// `GET /metrics`, in Prometheus' text form.
 pub(crate) fn metrics(app: &App, _: &Request) -> Result<Answer, ApiError> {
     app.observe_queues()?;
-    let text =
-        app.metrics.as_ref().map(metrics_exporter_prometheus::PrometheusHandle::render).unwrap_or_default();
+    let text = app.metrics.as_ref().map(PrometheusHandle::render).unwrap_or_default();
     Ok(Answer::bytes(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text))
 }
 

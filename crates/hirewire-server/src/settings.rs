@@ -64,6 +64,8 @@ pub struct Rules {
     pub accept_gzip: bool,
     /// Days a log record is shown.
     pub log_days: u32,
+    /// How long a log record stays hidden, to imitate the real service's 5 to 10 minutes.
+    pub log_delay: Duration,
 }
 
 impl Rules {
@@ -90,6 +92,7 @@ impl Rules {
             full_queue_is_503: false,
             accept_gzip: false,
             log_days: 30,
+            log_delay: Duration::ZERO,
         }
     }
 
@@ -110,6 +113,7 @@ impl Rules {
             full_queue_is_503: false,
             accept_gzip: true,
             log_days: 400,
+            log_delay: Duration::ZERO,
         }
     }
 

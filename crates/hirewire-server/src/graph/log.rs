@@ -3,7 +3,7 @@ use std::collections::HashMap;
 
 use hirewire_store::JobKey;
 use hirewire_store::log::{Comparison, LogEntry, LogField, LogFilter, LogPosition, LogQuery, LogValue};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -80,17 +80,20 @@ pub fn one(app: &App, request: &Request) -> Result<Answer, ApiError> {
 
 /// What was asked, within the days that are shown.
 fn filter(app: &App, request: &Request) -> Result<LogFilter, ApiError> {
-    let days = SignedDuration::from_hours(24 * i64::from(app.settings.rules.log_days));
-    let since = request.head.ids.received.saturating_sub(days).unwrap_or(jiff::Timestamp::MIN);
-    let retained =
-        LogFilter::Compare(LogField::Time.into(), Comparison::GreaterOrEqual, LogValue::Time(since));
-    match request.head.query.get("filter").map(str::trim).filter(|text| !text.is_empty()) {
-        None => Ok(retained),
-        Some(text) => {
-            let asked = translate::filter(&Filter::parse(text)?, &app.settings.tenant.to_string())?;
-            Ok(LogFilter::And(vec![asked, retained]))
-        }
+    let rules = &app.settings.rules;
+    let now = request.head.ids.received;
+    let days = SignedDuration::from_hours(24 * i64::from(rules.log_days));
+    let since = now.saturating_sub(days).unwrap_or(Timestamp::MIN);
+    let time = |comparison, at| LogFilter::Compare(LogField::Time.into(), comparison, LogValue::Time(at));
+    let mut parts = vec![time(Comparison::GreaterOrEqual, since)];
+    if !rules.log_delay.is_zero() {
+        let until = now.saturating_sub(rules.log_delay).unwrap_or(Timestamp::MIN);
+        parts.push(time(Comparison::LessOrEqual, until));
     }
+    if let Some(text) = request.head.query.get("filter").map(str::trim).filter(|text| !text.is_empty()) {
+        parts.push(translate::filter(&Filter::parse(text)?, &app.settings.tenant.to_string())?);
+    }
+    Ok(LogFilter::And(parts))
 }
 
 fn records(app: &App, request: &Request, entries: &[LogEntry]) -> Result<Vec<Value>, ApiError> {

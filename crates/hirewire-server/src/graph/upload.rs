@@ -7,7 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use hirewire_scim::{BulkRequest, Mode as Grammar, OpenLimits, Refusal, parse_bulk};
+use hirewire_expression::Expression;
+use hirewire_schema::Document;
+use hirewire_scim::bulk::Code;
+use hirewire_scim::{AttributePath, BulkRequest, Mode as Grammar, OpenLimits, Refusal, parse_bulk};
 use hirewire_store::{Deduplicate, JobKey, NewOperation, NewUpload, content_hash};
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, LOCATION, WARNING};
@@ -47,31 +50,58 @@ pub async fn run(
     if value && !app.settings.rules.lenient_routes {
         return Err(ApiError::unknown_route(&head.uri()));
     }
-    let job = find(app, head, params).await?;
+    // Read before the checks, judged after them: one hand-over to a blocking thread does everything else.
+    let body = incoming.take().unwrap_or(Incoming::Ready(Bytes::new()));
+    let body = body.read(&head.headers, &app.settings.bounds, app.settings.rules.accept_gzip).await;
+    let (app, head) = (app.clone(), head.clone());
+    let work = move || accept(&app, &head, &params, body, value);
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(ApiError::unavailable(error)))
+}
+
+fn accept(
+    app: &App,
+    head: &Head,
+    params: &Params,
+    body: Result<Bytes, ApiError>,
+    value: bool,
+) -> Result<Answer, ApiError> {
+    let job = jobs::find_for(app, head, params)?;
+    if !jobs::is_api_driven(&job.template) {
+        return Err(ApiError::no_such_job());
+    }
     let mut warnings = Vec::new();
     throttle(app, head, &job, &mut warnings)?;
     if !value {
         check_content_type(&app.settings.rules, head, &mut warnings)?;
     }
-    let body = incoming.take().unwrap_or(Incoming::Ready(Bytes::new()));
-    let body = body.read(&head.headers, &app.settings.bounds, app.settings.rules.accept_gzip).await?;
-    let (app, head) = (app.clone(), head.clone());
-    let finish = move || {
-        let request = parse_bulk(&body, &grammar(&app.settings.rules))
-            .map_err(|refusal| refused(&app.settings.rules, &refusal))?;
-        finish(&app, &head, &job, &body, request, warnings)
-    };
-    tokio::task::spawn_blocking(finish).await.unwrap_or_else(|error| Err(ApiError::unavailable(error)))
+    let body = body?;
+    let request = parse(app, &job, &body).map_err(|refusal| refused(&app.settings.rules, &refusal))?;
+    finish(app, head, &job, &body, request, warnings)
 }
 
-async fn find(app: &Arc<App>, head: &Head, params: Params) -> Result<FoundJob, ApiError> {
-    let (app, head) = (app.clone(), head.clone());
-    let find = move || jobs::find_for(&app, &head, &params);
-    let job = tokio::task::spawn_blocking(find).await.map_err(ApiError::unavailable)??;
-    if !jobs::is_api_driven(&job.template) {
-        return Err(ApiError::no_such_job());
+/// Reads a request. In open mode the job's matching attribute stands in for a missing `externalId` (§12); it is looked up
+/// only when one is missing, since that means reading the schema.
+fn parse(app: &App, job: &FoundJob, body: &[u8]) -> Result<BulkRequest, Refusal> {
+    let rules = &app.settings.rules;
+    let refusal = match parse_bulk(body, &grammar(rules, None)) {
+        Err(refusal) if !rules.is_strict() && refusal.code() == Code::ExternalIdMissing => refusal,
+        result => return result,
+    };
+    match matching_attribute(app, job) {
+        Some(key) => parse_bulk(body, &grammar(rules, Some(key))),
+        None => Err(refusal),
     }
-    Ok(job)
+}
+
+/// The source attribute of the job's first matching row, when it is a plain attribute other than `externalId`.
+fn matching_attribute(app: &App, job: &FoundJob) -> Option<AttributePath> {
+    let (_, text) = app.store.schema(job.key, None).ok()??;
+    let schema = Document::parse(text.as_bytes()).ok()?.schema();
+    let (_, _, mapping) = schema.main_mapping()?;
+    let row = mapping.matching_rows().min_by_key(|row| row.matching_priority)?;
+    let expression = Expression::parse(&row.source.as_ref()?.expression).ok()?;
+    let name = expression.as_attribute().filter(|name| !name.eq_ignore_ascii_case("externalId"))?;
+    AttributePath::parse(name).ok()
 }
 
 /// Counts the call. Where the rules set no limit, the strict ones are counted beside and a warning says what they would have
@@ -117,10 +147,10 @@ fn check_content_type(rules: &Rules, head: &Head, warnings: &mut Vec<String>) ->
     Ok(())
 }
 
-fn grammar(rules: &Rules) -> Grammar {
+fn grammar(rules: &Rules, key: Option<AttributePath>) -> Grammar {
     match rules.mode {
         Mode::Strict => Grammar::Strict,
-        Mode::Open => Grammar::Open(OpenLimits { max_operations: rules.max_operations, key: None }),
+        Mode::Open => Grammar::Open(OpenLimits { max_operations: rules.max_operations, key }),
     }
 }
 
@@ -287,10 +317,8 @@ pub async fn run_bare_operations(
         for _ in 0..count.div_ceil(hirewire_scim::bulk::STRICT_MAXIMUM_OPERATIONS) {
             throttle(&app, &head, &job, &mut warnings)?;
         }
-        let grammar =
-            Grammar::Open(OpenLimits { max_operations: app.settings.rules.max_operations, key: None });
-        let request = parse_bulk(text.as_bytes(), &grammar)
-            .map_err(|refusal| refused(&app.settings.rules, &refusal))?;
+        let request =
+            parse(&app, &job, text.as_bytes()).map_err(|refusal| refused(&app.settings.rules, &refusal))?;
         // One upload, so that all are stored or none.
         finish(&app, &head, &job, text.as_bytes(), request, warnings)
     };

@@ -261,3 +261,60 @@ async fn the_daily_cap_is_by_licence() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_count_what_waits_without_naming_anybody() {
+    let world = World::open().await;
+    post(&world, &format!("{}/pause", job_path())).await;
+    world.upload(bulk(vec![person("77001"), person("77002")])).await.expect(StatusCode::ACCEPTED);
+    let metrics = got(world.client.get(world.url("/metrics"))).await.expect(StatusCode::OK).text;
+    for name in [
+        "hirewire_http_requests_total{",
+        "hirewire_operations_accepted_total ",
+        "hirewire_queue_lag_seconds{",
+    ] {
+        assert!(metrics.contains(name), "{name}: {metrics}");
+    }
+    assert!(metrics.lines().any(|line| line.starts_with("hirewire_queue_operations{job=\"API2AAD-")));
+    assert!(!metrics.contains("77001") && !metrics.contains(OWNER), "{metrics}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_matching_attribute_stands_in_for_a_missing_external_id() {
+    let world = World::open().await;
+    let path = format!("{}/schema", job_path());
+    let mut schema = world.get(&path).await.json();
+    let mappings = schema["synchronizationRules"][0]["objectMappings"][0]["attributeMappings"].as_array_mut();
+    let row = mappings
+        .expect("mappings")
+        .iter_mut()
+        .find(|row| row["matchingPriority"] == 1)
+        .expect("the matching row");
+    row["source"] =
+        json!({ "expression": "[userName]", "name": "userName", "type": "Attribute", "parameters": [] });
+    world.send(Method::PUT, &path, &schema).await.expect(StatusCode::NO_CONTENT);
+    let mut operation = person("1");
+    operation["data"].as_object_mut().expect("data").shift_remove("externalId");
+    let accepted = world.upload(bulk(vec![operation])).await.expect(StatusCode::ACCEPTED);
+    let receipt = format!("{}/uploads/{}", job_path(), accepted.header("x-hirewire-upload-id"));
+    assert_eq!(world.get(&receipt).await.json()["operations"][0]["externalId"], "1@northmere.example");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_can_lag_as_the_real_one() {
+    let world = World::with(Mode::Strict, |settings| {
+        settings.rules.log_delay = std::time::Duration::from_secs(300);
+    })
+    .await;
+    world.upload(bulk(vec![person("1")])).await.expect(StatusCode::ACCEPTED);
+    let shown = async || {
+        let token = crate::world::sign(
+            &world.app,
+            json!({ "aud": world.base, "exp": i64::from(u32::MAX), "roles": ["ProvisioningLog.Read.All"] }),
+        );
+        got(world.client.get(world.url("/v1.0/auditLogs/provisioning/$count")).bearer_auth(token)).await.text
+    };
+    assert_eq!(shown().await, "0");
+    world.app.clock.advance(jiff::SignedDuration::from_mins(6));
+    assert_eq!(shown().await, "1");
+}

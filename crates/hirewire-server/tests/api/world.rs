@@ -1,9 +1,10 @@
 //! A running server with one provisioning app and one job, and a client to talk to it.
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use hirewire_server::{App, Clock, Listening, Mode, Settings, router, serve};
+use hirewire_server::{App, Clock, Listening, Mode, Settings, install_metrics, router, serve};
 use hirewire_store::{App as StoredApp, NewJob, Store};
 use jiff::Timestamp;
+use metrics_exporter_prometheus::PrometheusHandle;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -24,6 +25,9 @@ pub const EVERYTHING: &[&str] = &[
     "AppRoleAssignment.ReadWrite.All",
     "User.Read.All",
 ];
+
+/// One recorder for all worlds of the process.
+static METRICS: LazyLock<Option<PrometheusHandle>> = LazyLock::new(install_metrics);
 
 pub struct World {
     pub app: Arc<App>,
@@ -78,7 +82,11 @@ impl World {
         change(&mut settings);
         let store = Store::in_memory().expect("store");
         let runtime = Arc::new(Runtime::new(store.clone()));
-        let app = Arc::new(App::new(settings, store, runtime, Arc::new(Clock::default())).expect("app"));
+        let app = App::new(settings, store, runtime, Arc::new(Clock::default())).expect("app");
+        let app = Arc::new(match METRICS.as_ref() {
+            Some(handle) => app.with_metrics(handle.clone()),
+            None => app,
+        });
         register(&app);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let listening = serve(router(app.clone()), listener, None, &app.settings.bounds).expect("serve");
