@@ -1,5 +1,6 @@
 //! What a runner writes after a batch of people: all of it, or nothing.
 use jiff::Timestamp;
+use rusqlite::types::ToSqlOutput;
 use rusqlite::{CachedStatement, Connection, params};
 use uuid::Uuid;
 
@@ -195,22 +196,25 @@ struct BatchWriter<'c> {
     now: i64,
     ids: IdCoder,
     log: LogWriter<'c>,
-    upsert: CachedStatement<'c>,
+    update: CachedStatement<'c>,
+    insert: CachedStatement<'c>,
+    queued: CachedStatement<'c>,
     outcome: CachedStatement<'c>,
     dequeue: CachedStatement<'c>,
 }
 
 impl<'c> BatchWriter<'c> {
     fn new(connection: &'c Connection, batch: &BatchResult, ids: IdCoder) -> Result<Self> {
-        // ?5 says what to do with the link on an existing row: 0 keep, 1 take the new value.
-        let upsert = "INSERT INTO people (job, anchor, target, in_scope, next_due, origin, record) \
-                      VALUES (?1, ?2, ?3, ?4, ?6, ?7, ?8) ON CONFLICT (job, anchor) DO UPDATE SET \
-                      target = CASE ?5 WHEN 0 THEN target ELSE excluded.target END, \
-                      in_scope = excluded.in_scope, next_due = excluded.next_due, \
-                      origin = CASE WHEN excluded.record IS NULL THEN origin ELSE excluded.origin END, \
-                      record = coalesce(excluded.record, record)";
-        let outcome = "INSERT OR REPLACE INTO outcomes (upload, line, status, bulk_id, anchor, origin, reason, entry) \
-                       SELECT upload, line, ?2, bulk_id, anchor, origin, ?3, ?4 FROM queue WHERE id = ?1";
+        // ?5 says what to do with the link: 0 keep, 1 take the new value. An update and an insert, not an upsert: SQLite
+        // keeps a statement journal for upserts, which costs more than the second look-up.
+        let update = "UPDATE people SET target = CASE ?5 WHEN 0 THEN target ELSE ?3 END, in_scope = ?4, next_due = ?6, \
+                      origin = CASE WHEN ?8 IS NULL THEN origin ELSE ?7 END, record = coalesce(?8, record) \
+                      WHERE job = ?1 AND anchor = ?2";
+        let insert = "INSERT INTO people (job, anchor, target, in_scope, next_due, origin, record) \
+                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+        let queued = "SELECT upload, line, bulk_id, anchor, origin FROM queue WHERE id = ?1";
+        let outcome = "INSERT INTO outcomes (upload, line, status, bulk_id, anchor, origin, reason, entry) \
+                       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
         Ok(Self {
             connection,
             job: batch.job,
@@ -218,7 +222,9 @@ impl<'c> BatchWriter<'c> {
             now: micros(batch.now),
             ids,
             log: LogWriter::new(connection, batch.job, batch.cycle)?,
-            upsert: connection.prepare_cached(upsert)?,
+            update: connection.prepare_cached(update)?,
+            insert: connection.prepare_cached(insert)?,
+            queued: connection.prepare_cached(queued)?,
             outcome: connection.prepare_cached(outcome)?,
             dequeue: connection.prepare_cached("DELETE FROM queue WHERE id = ?1")?,
         })
@@ -236,8 +242,13 @@ impl<'c> BatchWriter<'c> {
             None => (None, None),
         };
         let due = write.next_due.map(micros);
-        let values = params![self.job.0, person.anchor, target, write.in_scope, change, due, origin, record];
-        let result = self.upsert.execute(values).map_err(StoreError::from);
+        let job = self.job.0;
+        let values = params![job, person.anchor, target, write.in_scope, change, due, origin, record];
+        let mut result = self.update.execute(values).map_err(StoreError::from);
+        if let Ok(0) = result {
+            let values = params![job, person.anchor, target, write.in_scope, due, origin, record];
+            result = self.insert.execute(values).map_err(StoreError::from);
+        }
         match (result, target) {
             (Err(error), Some(target)) if error.is_unique_violation() => {
                 Err(target_owned(self.connection, self.job, &person.anchor, target))
@@ -246,10 +257,27 @@ impl<'c> BatchWriter<'c> {
         }
     }
 
+    /// Moves operations from the queue to the outcomes; one that is no longer queued was purged meanwhile.
     fn outcomes(&mut self, outcomes: &[OperationOutcome], entry: Option<i64>) -> Result<()> {
         for outcome in outcomes {
             let id = outcome.operation.0;
-            self.outcome.execute(params![id, outcome.status.number(), outcome.reason, entry])?;
+            let mut rows = self.queued.query([id])?;
+            let Some(row) = rows.next()? else { continue };
+            let column = |n: usize| row.get_ref(n).map(ToSqlOutput::Borrowed);
+            let (upload, line, bulk_id, anchor, origin) =
+                (column(0)?, column(1)?, column(2)?, column(3)?, column(4)?);
+            let status = outcome.status.number();
+            self.outcome.execute(params![
+                upload,
+                line,
+                status,
+                bulk_id,
+                anchor,
+                origin,
+                outcome.reason,
+                entry
+            ])?;
+            drop(rows);
             self.dequeue.execute([id])?;
         }
         Ok(())

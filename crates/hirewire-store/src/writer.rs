@@ -2,6 +2,7 @@
 //!
 //! Whoever waits when a transaction begins, or comes while it runs, shares its commit and so its flush of the disk. Answers go
 //! out after the commit only. A job that fails takes back its own rows and nobody else's.
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -24,19 +25,42 @@ type Answer = Box<dyn FnOnce(Result<()>) + Send>;
 /// Given the open transaction, or the reason why there is none; says whether it went well.
 type Job = Box<dyn FnOnce(Result<&Connection>) -> (bool, Answer) + Send>;
 
+/// What the thread is told.
+enum Message {
+    /// Something to run.
+    Work(Job),
+    /// Somebody wrote by himself: a checkpoint is due in the next quiet moment.
+    Wrote,
+}
+
 /// Handle of the writer thread; the thread ends when this is dropped, after all jobs handed in before.
 pub(crate) struct Writer {
-    jobs: Option<Sender<Job>>,
+    connection: Arc<Mutex<Connection>>,
+    messages: Option<Sender<Message>>,
     thread: Option<JoinHandle<()>>,
+    shared: Arc<Shared>,
+}
+
+/// What callers and the thread know of each other.
+#[derive(Default)]
+struct Shared {
+    /// Jobs handed to the thread and not yet answered.
+    pending: AtomicUsize,
+    /// Transactions that callers ran by themselves.
+    alone: AtomicUsize,
+    /// There is something to checkpoint, and the thread knows.
+    unsaved: AtomicBool,
 }
 
 impl Writer {
     pub(crate) fn start(connection: Arc<Mutex<Connection>>) -> std::io::Result<Self> {
-        let (jobs, receiver) = channel();
+        let (messages, receiver) = channel();
+        let shared = Arc::new(Shared::default());
+        let (theirs, known) = (connection.clone(), shared.clone());
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
-            .spawn(move || run(&connection, &receiver))?;
-        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
+            .spawn(move || run(&theirs, &receiver, &known))?;
+        Ok(Self { connection, messages: Some(messages), thread: Some(thread), shared })
     }
 
     /// Hands `work` in; `done` is called on the writer's thread once it is on disk or has failed.
@@ -45,21 +69,37 @@ impl Writer {
         work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
         done: impl FnOnce(Result<T>) + Send + 'static,
     ) -> Result<()> {
+        let shared = self.shared.clone();
         let job: Job = Box::new(move |connection| {
             let result = connection.and_then(work);
             let good = result.is_ok();
-            let answer: Answer =
-                Box::new(move |committed| done(result.and_then(|value| committed.map(|()| value))));
+            let answer: Answer = Box::new(move |committed| {
+                shared.pending.fetch_sub(1, Ordering::SeqCst);
+                done(result.and_then(|value| committed.map(|()| value)));
+            });
             (good, answer)
         });
-        self.jobs.as_ref().ok_or(StoreError::Closed)?.send(job).map_err(|_| StoreError::Closed)
+        self.shared.pending.fetch_add(1, Ordering::SeqCst);
+        self.send(Message::Work(job))
     }
 
-    /// Runs `work` in the writer's transaction and returns when it is on disk.
+    /// Runs `work` in a transaction and returns when it is on disk: together with others through the thread, or here when
+    /// nobody else writes, which saves two changes of thread.
     pub(crate) fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
     ) -> Result<T> {
+        if self.shared.pending.load(Ordering::SeqCst) == 0
+            && let Ok(connection) = self.connection.try_lock()
+        {
+            let result = alone(&connection, work);
+            drop(connection);
+            self.shared.alone.fetch_add(1, Ordering::SeqCst);
+            if !self.shared.unsaved.swap(true, Ordering::SeqCst) {
+                self.send(Message::Wrote)?;
+            }
+            return result;
+        }
         let (sender, receiver) = channel();
         self.submit(work, move |result| {
             // The caller cannot have gone: it waits below.
@@ -67,37 +107,57 @@ impl Writer {
         })?;
         receiver.recv().map_err(|_| StoreError::Closed)?
     }
+
+    fn send(&self, message: Message) -> Result<()> {
+        self.messages.as_ref().ok_or(StoreError::Closed)?.send(message).map_err(|_| StoreError::Closed)
+    }
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        self.jobs = None;
+        self.messages = None;
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
     }
 }
 
-fn run(connection: &Mutex<Connection>, jobs: &Receiver<Job>) {
+/// One caller's transaction.
+fn alone<T>(connection: &Connection, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+    execute(connection, "BEGIN IMMEDIATE")?;
+    match work(connection) {
+        Ok(value) => commit(connection).map(|()| value),
+        Err(error) => roll_back(connection).and(Err(error)),
+    }
+}
+
+fn run(connection: &Mutex<Connection>, messages: &Receiver<Message>, shared: &Shared) {
     let mut expected = 1;
-    let mut unsaved = false;
+    let mut seen = 0;
     loop {
-        let first = match jobs.recv_timeout(QUIET) {
-            Ok(job) => job,
+        let message = match messages.recv_timeout(QUIET) {
+            Ok(message) => Some(message),
             Err(RecvTimeoutError::Timeout) => {
-                if std::mem::take(&mut unsaved) {
+                let now = shared.alone.load(Ordering::SeqCst);
+                if std::mem::replace(&mut seen, now) != now {
+                    continue;
+                }
+                if shared.unsaved.swap(false, Ordering::SeqCst) {
                     checkpoint(connection);
                 }
-                match jobs.recv() {
-                    Ok(job) => job,
-                    Err(_) => break,
-                }
+                messages.recv().ok()
             }
-            Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Disconnected) => None,
         };
-        let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
-        expected = group(&connection, first, jobs, expected);
-        unsaved = true;
+        match message {
+            None => break,
+            Some(Message::Wrote) => {}
+            Some(Message::Work(job)) => {
+                let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
+                expected = group(&connection, job, messages, expected);
+                shared.unsaved.store(true, Ordering::SeqCst);
+            }
+        }
     }
     checkpoint(connection);
 }
@@ -109,7 +169,7 @@ fn checkpoint(connection: &Mutex<Connection>) {
 }
 
 /// Runs one transaction and answers everybody in it; returns how many there were.
-fn group(connection: &Connection, first: Job, jobs: &Receiver<Job>, expected: usize) -> usize {
+fn group(connection: &Connection, first: Job, messages: &Receiver<Message>, expected: usize) -> usize {
     let began = Instant::now();
     let mut kept: Vec<Answer> = Vec::with_capacity(expected);
     let mut undone: Vec<Answer> = Vec::new();
@@ -129,7 +189,8 @@ fn group(connection: &Connection, first: Job, jobs: &Receiver<Job>, expected: us
             }
         }
         let full = count >= MOST || began.elapsed() >= LONGEST;
-        next = if full { None } else { wait(jobs, if count < expected { LINGER } else { Duration::ZERO }) };
+        next =
+            if full { None } else { wait(messages, if count < expected { LINGER } else { Duration::ZERO }) };
     }
     let committed = if kept.is_empty() { Ok(()) } else { commit(connection) };
     for answer in kept {
@@ -141,11 +202,16 @@ fn group(connection: &Connection, first: Job, jobs: &Receiver<Job>, expected: us
     count
 }
 
-fn wait(jobs: &Receiver<Job>, longest: Duration) -> Option<Job> {
-    match jobs.try_recv() {
-        Ok(job) => Some(job),
-        Err(_) if longest.is_zero() => None,
-        Err(_) => jobs.recv_timeout(longest).ok(),
+fn wait(messages: &Receiver<Message>, longest: Duration) -> Option<Job> {
+    loop {
+        let message = match messages.try_recv() {
+            Ok(message) => message,
+            Err(_) if longest.is_zero() => return None,
+            Err(_) => messages.recv_timeout(longest).ok()?,
+        };
+        if let Message::Work(job) = message {
+            return Some(job);
+        }
     }
 }
 
