@@ -62,7 +62,21 @@ fn needs_cleaning(cell: &str) -> bool {
 }
 
 fn is_nothing(text: &str) -> bool {
-    matches!(text, "NULL" | "null" | "(null)" | "#N/A" | "N/A" | "n/a" | "-" | "--" | "." | "\\N" | "<null>")
+    matches!(
+        text,
+        "NULL"
+            | "null"
+            | "(null)"
+            | "#N/A"
+            | "N/A"
+            | "n/a"
+            | "-"
+            | "--"
+            | "."
+            | "\\N"
+            | "<null>"
+            | "NO_MANAGER"
+    )
 }
 
 /// Words for "yes" on a flag column.

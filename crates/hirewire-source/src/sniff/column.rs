@@ -157,7 +157,15 @@ impl Seen {
         fits
     }
 
-    /// The words of a status column and what they mean, when most are known.
+    /// Share of the rows whose status word is known; 0 when there are too many words.
+    pub(crate) fn known_standing(&self) -> f64 {
+        let Some(words) = self.standings() else { return 0.0 };
+        let known =
+            self.words.iter().zip(&words).filter(|(_, (_, s))| s.is_some()).map(|((_, n), _)| *n).sum();
+        self.share(known)
+    }
+
+    /// The words of a status column and what they mean.
     pub(crate) fn standings(&self) -> Option<Vec<(String, Option<Standing>)>> {
         if self.words.is_empty() || self.words.len() > 20 || self.filled == 0 {
             return None;
@@ -181,10 +189,7 @@ impl Seen {
                 _ => standing(word),
             }
         };
-        let words: Vec<_> = self.words.iter().map(|(w, _)| (w.clone(), read(w))).collect();
-        let known: usize =
-            self.words.iter().zip(&words).filter(|(_, (_, s))| s.is_some()).map(|((_, n), _)| *n).sum();
-        (known * 2 > self.filled).then_some(words)
+        Some(self.words.iter().map(|(w, _)| (w.clone(), read(w))).collect())
     }
 
     pub(crate) fn dates(&self, format: &DateFormat) -> Vec<Option<Date>> {
@@ -241,10 +246,7 @@ fn date_formats(values: &[String]) -> Vec<(&'static str, f64)> {
         if moment {
             continue;
         }
-        if (read > 0 || (open > 0 && name == "iso" && filled.iter().all(|v| v.len() >= 8)))
-            && enough
-            && !serial
-        {
+        if (read > 0 || (open > 0 && filled.iter().all(|v| v.len() >= 8))) && enough && !serial {
             found.push((name, (read + open) as f64 / filled.len() as f64));
         }
     }

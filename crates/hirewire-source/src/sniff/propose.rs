@@ -519,20 +519,11 @@ impl Proposing<'_> {
         if comma {
             self.guess("names", &full, "written `Last, First`: cut at the comma", true);
             let part = |n: u8| format!("Trim(Word({full}, {n}, \",\"))");
-            let part = |n: u8| {
-                if Expression::parse(&part(n)).is_ok() {
-                    part(n)
-                } else {
-                    format!("Word({full}, {n}, \",\")")
-                }
-            };
             return (Some(part(2)), Some(part(1)));
         }
         self.guess("names", &full, "one column for the whole name: the first word is taken for the given name, the rest for the family name", false);
         let first = format!("Word({full}, 1, \" \")");
-        let rest =
-            format!("IIF(InStr({full}, \" \") > 0, Mid({full}, InStr({full}, \" \") + 1, 200), {full})");
-        let rest = if Expression::parse(&rest).is_ok() { rest } else { format!("Word({full}, 2, \" \")") };
+        let rest = format!("Replace({full}, , \"^\\S+\\s+\", , \"\", , )");
         (Some(first), Some(rest))
     }
 

@@ -49,10 +49,34 @@ pub(crate) fn assign(columns: &[Seen], headless: bool) -> Roles {
             used.insert(at);
         }
     }
+    name_is_surname(columns, &mut roles);
     by_values(columns, &mut roles, &mut used, headless);
     find_key(columns, &mut roles, headless);
     find_manager(columns, &mut roles, headless);
     roles
+}
+
+/// `Name` beside `Vorname` is the family name.
+fn name_is_surname(columns: &[Seen], roles: &mut Roles) {
+    let (Some(first), Some(full), None) =
+        (roles.get(Role::First), roles.get(Role::Full), roles.get(Role::Last))
+    else {
+        return;
+    };
+    let pairs = columns[first]
+        .values
+        .iter()
+        .zip(&columns[full].values)
+        .filter(|(f, n)| !f.is_empty() && !n.is_empty());
+    let (mut all, mut within) = (0, 0);
+    for (given, name) in pairs {
+        all += 1;
+        within += usize::from(name.contains(given.as_str()));
+    }
+    if within * 2 <= all {
+        roles.columns.remove(&Role::Full);
+        roles.columns.insert(Role::Last, full);
+    }
 }
 
 /// `work.reportsTo.firstName` and `Manager Name` are about somebody else.
@@ -81,6 +105,7 @@ fn weigh(role: Role, column: &Seen, score: f64) -> Option<f64> {
     // List items of an API: `title` is a number, the words stand under `humanReadable`.
     let coded = column.numbers == column.filled && !empty && column.values.iter().any(|v| v.len() >= 5);
     let human = if column.human { -6.0 } else { 0.0 };
+    let unused = if empty && column.total > 0 { 15.0 } else { 0.0 };
     let weight = match role {
         Role::Email | Role::PrivateEmail => {
             if !empty && column.share(column.emails) < 0.5 {
@@ -96,12 +121,13 @@ fn weigh(role: Role, column: &Seen, score: f64) -> Option<f64> {
             score + exactly
         }
         Role::Status => {
-            if !empty && column.standings().is_none() {
+            // Without a known word it is some other state, such as one of fifty.
+            let known = column.known_standing();
+            if !empty && known == 0.0 {
                 return None;
             }
-            let all = column.standings().is_some_and(|words| words.iter().all(|(_, s)| s.is_some()));
             let rich = column.words.len().min(6) as f64 * 2.0;
-            score + if all { 20.0 } else { 0.0 } + rich
+            score + if known == 1.0 { 20.0 } else { 20.0 * known - 20.0 } + rich
         }
         Role::First | Role::Last | Role::Full | Role::Preferred | Role::Middle => {
             if !empty && (column.emails > 0 || date || column.share(column.numbers) > 0.5) {
@@ -166,7 +192,7 @@ fn weigh(role: Role, column: &Seen, score: f64) -> Option<f64> {
         }
         _ => score,
     };
-    Some(weight + if role == Role::Key { 0.0 } else { human.max(-3.0) })
+    Some(weight - unused + if role == Role::Key { 0.0 } else { human.max(-3.0) })
 }
 
 fn is_honorific(column: &Seen) -> bool {

@@ -52,7 +52,7 @@ pub(crate) enum Role {
 pub(crate) const WORDS: &[(Role, &str)] = &[
     (
         Role::Key,
-        "employeenumber employeeid workerid personnelnumber =pernr personalnummer associateid staffnumber staffid empid =empno \
+        "employeenumber employeeid 社員番号 従業員番号 工号 табельныиномер workerid personnelnumber =pernr personalnummer associateid staffnumber staffid empid =empno \
          empnumber =employee# =emp# =eeid =eeno payrollnumber personid personnumber workernumber mitarbeiternummer personalnr \
          =persnr =pnr mitarbeiternr =manr mitarbeiterid stammnummer stammnr matricule numeroemploye numerosalarie idsalarie \
          matricola codicedipendente iddipendente numerodipendente numeroempleado numerodeempleado codigoempleado nodeempleado noempleado nodefuncionario nofuncionario nodesalarie nosalarie numerosalarie codesalarie nocolaborador \
@@ -82,7 +82,7 @@ pub(crate) const WORDS: &[(Role, &str)] = &[
     ),
     (
         Role::Manager,
-        "manageremployeenumber manageremployeeid managerid managernumber supervisorid supervisornumber reportstoid manager \
+        "上司 直属上级 руководитель manageremployeenumber manageremployeeid managerid managernumber supervisorid supervisornumber reportstoid manager \
          supervisor reportsto reportingto =boss linemanager vorgesetzte vorgesetzter fuhrungskraft =leiter teamleiter \
          superieur responsable manageurid manageur =nplus1 =n+1 hierarchique jefe superior responsabile =capo chefia =gestor gestor \
          superiorhierarquico leidinggevende =chef chefanst narmastechef nmstechef =leder leder narmesteleder lahiesimies esimies \
@@ -110,19 +110,19 @@ pub(crate) const WORDS: &[(Role, &str)] = &[
     ),
     (
         Role::First,
-        "firstname givenname forename legalfirstname legalnamefirstname vorname =vorna prenom primernombre =nombre nombres \
+        "firstname givenname =名 имя forename legalfirstname legalnamefirstname vorname =vorna prenom primernombre =nombre nombres \
          =nome primeironome voornaam =imie imiona =fornamn =fornavn =etunimi =jmeno krestnijmeno keresztnev utonev =first =given \
          fname =firstnm nomepropri",
     ),
     (
         Role::Last,
-        "lastname surname familyname legallastname legalnamelastname nachname familienname =nachn =zuname apellidos apellido \
+        "lastname surname =姓 =氏 фамилия familyname legallastname legalnamelastname nachname familienname =nachn =zuname apellidos apellido \
          primerapellido cognome =nom nomdefamille nomfamille sobrenome apelido ultimonome achternaam nazwisko =efternamn =etternavn \
          =efternavn sukunimi prijmeni vezeteknev csaladnev =last =family lname =lastnm",
     ),
     (
         Role::Full,
-        "displayname fullname employeename completename =name legalname workername associatename mitarbeitername vollername namevorname \
+        "displayname fullname =worker =employee =associate =mitarbeiter =collaborateur =collaborator =empleado =dipendente =medewerker =pracownik 氏名 姓名 名前 фио employeename completename =name legalname workername associatename mitarbeitername vollername namevorname \
          nomcomplet nometprenom nomprenom nombrecompleto nombreyapellidos nomecompleto nominativo volledigenaam =naam \
          imieinazwisko =namn =navn =nimi payrollname =ename nomecognome preferredfullname cn",
     ),
@@ -144,7 +144,7 @@ pub(crate) const WORDS: &[(Role, &str)] = &[
     ),
     (
         Role::Hire,
-        "hiredate dateofhire startdate employmentstartdate dateofjoining joiningdate joindate datestarted positionstartdate dateemployed lasthiredate \
+        "hiredate dateofhire 入社日 入职日期 датаприема startdate employmentstartdate dateofjoining joiningdate joindate datestarted positionstartdate dateemployed lasthiredate \
          rehiredate mostrecenthiredate eintrittsdatum eintritt =begda beginndatum dienstbeginn =beginn vertragsbeginn einstellungsdatum \
          dateentree datedentree dateembauche datedembauche dateanciennet datedebut dateiniciocontrato fechaingreso fechadeingreso \
          fechaalta fechadealta fechainicio fechacontratacion fechadecontratacion dataassunzione datadiassunzione datainizio dataadmissao datadeadmissao \
@@ -154,7 +154,7 @@ pub(crate) const WORDS: &[(Role, &str)] = &[
     ),
     (
         Role::Termination,
-        "terminationdate lastdayofwork lastworkingday lastday employmentenddate enddate dateleft leavingdate leavedate dateofleaving exitdate separationdate \
+        "terminationdate letzterarbeitstag letztertag 退職日 离职日期 датаувольнения lastdayofwork lastworkingday lastday employmentenddate enddate dateleft leavingdate leavedate dateofleaving exitdate separationdate \
          termdate dateofterminat terminated positionenddate contractend austrittsdatum austritt =endda enddatum dienstende =ende vertragsende \
          datesortie datedesortie datedepart datededepart datefin fechabaja fechadebaja fechafin fechasalida fechacese fechaegreso fechatermino \
          datacessazione datafine dataterminazione datadimissioni datarescisao datademissao datadesligamento datasaida datatermino datafim uitdiensttreding \
@@ -163,7 +163,7 @@ pub(crate) const WORDS: &[(Role, &str)] = &[
     ),
     (
         Role::Title,
-        "jobtitle businesstitle positiontitle workingtitle businesscardtitle jobtitledescription jobdescription stellenbezeichnung stelle =position positionsbezeichnung \
+        "jobtitle businesstitle 役職 职位 должность positiontitle workingtitle businesscardtitle jobtitledescription jobdescription stellenbezeichnung stelle =position positionsbezeichnung \
          =plstx planstelle berufsbezeichnung funktion tatigkeit =fonction intituleposte poste emploi =cargo puesto mansione qualifica \
          posizione ruolo funcao =functie functietitel functienaam stanowisko befattning titel stilling stillingsbetegnelse tehtavanimike nimike =funkce \
          pracovnipozice beosztas munkakor jobname =job =title =role jobprofile position",
@@ -175,9 +175,9 @@ pub(crate) const WORDS: &[(Role, &str)] = &[
     ),
     (
         Role::Department,
-        "departmentname departmentdescription homedepartment department =dept deptname abteilung =orgtx organisationseinheit orgeinheit orgunit organizationalunit supervisoryorganization \
+        "departmentname departmentdescription 部署 部門 部门 отдел подразделение homedepartment department =dept deptname abteilung =orgtx organisationseinheit orgeinheit orgunit organizationalunit supervisoryorganization \
          departement =service departamento =area reparto dipartimento ufficio setor afdeling dzial avdelning avdeling afdeling osasto oddeleni utvar \
-         osztaly organizationalunitname =team orglevel2 homedepartmentdescription kostenstellenbezeichnung orgeh",
+         osztaly organization organisation organizationalunitname =team orglevel2 homedepartmentdescription kostenstellenbezeichnung orgeh",
     ),
     (
         Role::CostCenter,
@@ -191,7 +191,7 @@ pub(crate) const WORDS: &[(Role, &str)] = &[
     ),
     (
         Role::Office,
-        "site office worklocation locationname locationdescription location workplace standort =werks arbeitsort dienstort niederlassung lieudetravail =lieu etablissement agence \
+        "site buro office worklocation locationname locationdescription location workplace standort =werks arbeitsort dienstort niederlassung lieudetravail =lieu etablissement agence \
          centrodetrabajo oficina =sede sededilavoro localdetrabalho vestiging locatie werklocatie kantoor lokalizacja miejscepracy arbetsplats kontor \
          arbejdssted arbeidssted toimipaikka pracoviste telephely buildingname =building campus branch filiale persnlbereich personalbereich =btrtl",
     ),
@@ -259,7 +259,7 @@ pub(crate) const WORDS: &[(Role, &str)] = &[
 ];
 
 /// Words for people who may have an account. Those that begin with `~` are on leave, with `>` not yet there.
-pub(crate) const ACTIVE: &str = "active aktiv actif active activo activa attivo attiva ativo ativa actief aktywny aktywna aktiivinen aktivni aktív a y yes ja oui si sim true 1 \
+pub(crate) const ACTIVE: &str = "active here aktiv actif active activo activa attivo attiva ativo ativa actief aktywny aktywna aktiivinen aktivni aktív a y yes ja oui si sim true 1 \
     employed employee enemployment beschaftigt angestellt imdienst enposte present indienst zatrudniony anstalld ansat ansatt current working regular permanent inforce filled \
     ~onleave ~leave ~l ~loa ~leaveofabsence ~parentalleave ~maternityleave ~maternity ~paternityleave ~sickleave ~medicalleave ~paidleave ~unpaidleave ~familyleave ~sabbatical \
     ~beurlaubt ~urlaub ~elternzeit ~mutterschutz ~ruhend ~langzeitkrank ~karenz ~conge ~enconge ~congematernite ~congeparental ~suspension ~suspendu ~permiso ~excedencia ~licencia ~deexcedencia ~inaspettativa \
@@ -268,7 +268,7 @@ pub(crate) const ACTIVE: &str = "active aktiv actif active activo activa attivo 
     >inattesa >pendente >futuro >toekomstig >kommande >p >noticeperiod >resigned >notice >gekundigt >preavis >onnotice >probation >probezeit";
 
 /// Words for people who may not.
-pub(crate) const INACTIVE: &str = "inactive terminated term left leaver exited separated deceased retired former dismissed inaktiv ausgeschieden ausgetreten beendet entlassen rentner pensionar pensioniert verstorben \
+pub(crate) const INACTIVE: &str = "inactive gone terminated term left leaver exited separated deceased retired former dismissed inaktiv ausgeschieden ausgetreten beendet entlassen rentner pensionar pensioniert verstorben \
     inactif sorti parti quitte retraite licencie demissionne inactivo inactiva baja debaja cesado jubilado desvinculado terminado inattivo inattiva cessato cessata dimesso licenziato pensionato inativo inativa demitido desligado \
     aposentado rescindido inactief uitdienst uitgetreden vertrokken gepensioneerd nieaktywny nieaktywna zwolniony byly neaktivni ukoncen odesel slutat avslutad avgatt pensionerad inaktivni fratradt fratratt opsagt sluttet pensionist irtisanottu eronnut paattynyt \
     i n no nein non nao nej nie false 0 d r x ended closed cancelled canceled noshow withdrawn discarded gardenleave gardeningleave freigestellt deactivated disabled suspended offboarded archived resignedleft alumni \
@@ -285,7 +285,7 @@ pub(crate) fn fit(name: &str, words: &str) -> u32 {
     for (rank, word) in words.split_whitespace().enumerate() {
         let (word, whole) = match word.strip_prefix('=') {
             Some(word) => (word, true),
-            None => (word, word.chars().count() < 4),
+            None => (word, word.is_ascii() && word.len() < 4),
         };
         let late = (rank as u32).min(60) / 6;
         let score = match () {

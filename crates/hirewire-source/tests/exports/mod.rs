@@ -600,3 +600,98 @@ fn files_without_people() {
         assert!(!scan.stops.is_empty(), "{name}: an empty export must not make everybody a leaver");
     }
 }
+
+#[test]
+fn whole_names_two_headers_and_several_rows() {
+    let number = |n: u32| if n == 0 { String::new() } else { n.to_string() };
+    let whole = table("Emp ID|Employee Name|Mgr ID|Dept|Job|Hire Dt|Term Dt|Active?", "|", |p| {
+        vec![
+            format!("E{}", p.number),
+            format!("{}, {}", p.family, p.given),
+            if p.manager == 0 { String::new() } else { format!("E{}", p.manager) },
+            p.department.into(),
+            p.title.into(),
+            p.date("M/d/yy"),
+            p.end("M/d/yy", ""),
+            if p.left.is_some() { "N" } else { "Y" }.into(),
+        ]
+    });
+    check(
+        "whole.txt",
+        whole.as_bytes(),
+        &[("/key", "Emp ID"), ("/dates/default", "MM/dd/yy"), ("/status/column", "Active?")],
+    );
+    let two = table("Personnel no|First|Last|Job|Department|Manager|Joined|Left|State", "\t", |p| {
+        vec![
+            p.number.to_string(),
+            p.given.into(),
+            p.family.into(),
+            p.title.into(),
+            p.department.into(),
+            number(p.manager),
+            p.date("dd.MM.yyyy"),
+            p.end("dd.MM.yyyy", ""),
+            if p.left.is_some() { "gone" } else { "here" }.into(),
+        ]
+    });
+    let technical = "EMPNO\tFNAME\tLNAME\tJOB\tDEPT\tBOSS\tDOJ\tDOL\tSTATE\r\n";
+    check("two.tsv", format!("{technical}{two}").as_bytes(), &[("/header", "2"), ("/key", "Personnel no")]);
+    let by_name =
+        table("Worker|Employee Number|Manager Name|Department|Position Title|Start|End", ";", |p| {
+            let name = |p: &Person| format!("{} {} {}", p.given, p.family, p.number);
+            let boss = people().into_iter().find(|b| b.number == p.manager);
+            vec![
+                name(p),
+                p.number.to_string(),
+                boss.map_or(String::new(), |b| name(&b)),
+                p.department.into(),
+                p.title.into(),
+                p.date("dd-MM-yyyy"),
+                p.end("dd-MM-yyyy", ""),
+            ]
+        });
+    let Read { config, users, text, .. } = read("name.csv", by_name.as_bytes());
+    assert_eq!(config.reference.unwrap().by.as_deref(), Some("Worker"), "{text}");
+    let eleventh = &people()[10];
+    let family = format!("{} {}", eleventh.family, eleventh.number);
+    assert_eq!(
+        (&users[10]["name"]["givenName"], &users[10]["name"]["familyName"]),
+        (&eleventh.given.into(), &family.into()),
+        "{text}"
+    );
+    let manager = eleventh.manager.to_string();
+    assert_eq!(
+        users[10]["urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"]["manager"]["value"], manager,
+        "{text}"
+    );
+    let rows = table(
+        "Employee Number|Primary Flag|Last Name|First Name|Job|Organization|Supervisor Number|Effective Start Date|Effective End Date",
+        ",",
+        |p| {
+            let row = |flag: &str, title: &str| {
+                let cells = [
+                    p.number.to_string(),
+                    flag.into(),
+                    p.family.into(),
+                    p.given.into(),
+                    title.into(),
+                    quoted(p.department),
+                    number(p.manager),
+                    p.date("dd-MMM-yyyy"),
+                    p.end("dd-MMM-yyyy", "31-DEC-4712"),
+                ];
+                cells.join(",")
+            };
+            vec![if p.number % 5 == 0 {
+                format!("{}\r\n{}", row("N", "Trainer"), row("Y", p.title))
+            } else {
+                row("Y", p.title)
+            }]
+        },
+    );
+    check(
+        "rows.csv",
+        rows.as_bytes(),
+        &[("/primary/flag", "Primary Flag"), ("/lifecycle/termination", "Effective End Date")],
+    );
+}
