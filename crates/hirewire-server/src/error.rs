@@ -2,6 +2,7 @@
 //!
 //! What is sent and what is only logged are different fields, so that nothing internal leaks by accident.
 use std::borrow::Cow;
+use std::ops::{Deref, DerefMut};
 
 use http::StatusCode;
 use http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -29,10 +30,14 @@ pub struct Detail {
     pub hint: Option<String>,
 }
 
-/// A refusal, ready to be sent.
+/// A refusal, ready to be sent. Boxed, so that results stay small.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{status} {code}: {message}")]
-pub struct ApiError {
+#[error("{} {}: {}", .0.status, .0.code, .0.message)]
+pub struct ApiError(Box<Refusal>);
+
+/// What an [`ApiError`] holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
     /// HTTP status.
     pub status: StatusCode,
     /// `error.code`.
@@ -50,10 +55,24 @@ pub struct ApiError {
     inner: &'static [(&'static str, &'static str)],
 }
 
+impl Deref for ApiError {
+    type Target = Refusal;
+
+    fn deref(&self) -> &Refusal {
+        &self.0
+    }
+}
+
+impl DerefMut for ApiError {
+    fn deref_mut(&mut self) -> &mut Refusal {
+        &mut self.0
+    }
+}
+
 impl ApiError {
     /// An error of any status.
     pub fn new(status: StatusCode, code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Refusal {
             status,
             code: code.into(),
             message: message.into(),
@@ -63,7 +82,7 @@ impl ApiError {
             allow: None,
             challenge: false,
             inner: &[],
-        }
+        }))
     }
 
     /// 400 `BadRequest`.
@@ -84,7 +103,9 @@ impl ApiError {
 
     /// 401 with the texts of §3.1.
     pub fn unauthenticated(message: &'static str) -> Self {
-        Self { challenge: true, ..Self::new(StatusCode::UNAUTHORIZED, "InvalidAuthenticationToken", message) }
+        let mut error = Self::new(StatusCode::UNAUTHORIZED, "InvalidAuthenticationToken", message);
+        error.challenge = true;
+        error
     }
 
     /// 403: the token lacks a permission.
@@ -132,34 +153,32 @@ impl ApiError {
 
     /// 405 with `Allow`.
     pub fn method_not_allowed(allow: impl Into<String>) -> Self {
-        Self {
-            allow: Some(allow.into()),
-            ..Self::new(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "Request_BadRequest",
-                "Specified HTTP method is not allowed for the request target.",
-            )
-        }
+        let mut error = Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "Request_BadRequest",
+            "Specified HTTP method is not allowed for the request target.",
+        );
+        error.allow = Some(allow.into());
+        error
     }
 
     /// 429 with `Retry-After` (§10).
     pub fn too_many_requests(seconds: u64) -> Self {
-        Self {
-            retry_after: Some(seconds.max(1)),
-            inner: &[("code", "429"), ("message", "Please retry after"), ("status", "429")],
-            ..Self::new(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", "Please retry again later.")
-        }
+        let mut error =
+            Self::new(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", "Please retry again later.");
+        error.retry_after = Some(seconds.max(1));
+        error.inner = &[("code", "429"), ("message", "Please retry after"), ("status", "429")];
+        error
     }
 
     /// A full queue: 500 with the documented text, or 503 with `Retry-After` by choice (§12). The code is [U] and adopted here.
     pub fn bucket_full(unavailable: bool) -> Self {
-        if unavailable {
-            return Self {
-                retry_after: Some(300),
-                ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "serviceUnavailable", BUCKET_FULL)
-            };
+        if !unavailable {
+            return Self::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", BUCKET_FULL);
         }
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", BUCKET_FULL)
+        let mut error = Self::new(StatusCode::SERVICE_UNAVAILABLE, "serviceUnavailable", BUCKET_FULL);
+        error.retry_after = Some(300);
+        error
     }
 
     /// 413.
@@ -182,15 +201,10 @@ impl ApiError {
 
     /// 503: own trouble; `internal` is logged only.
     pub fn unavailable(internal: impl std::fmt::Display) -> Self {
-        Self {
-            retry_after: Some(5),
-            ..Self::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "serviceUnavailable",
-                "The service is temporarily unable to handle the request.",
-            )
-        }
-        .with_internal(internal)
+        let text = "The service is temporarily unable to handle the request.";
+        let mut error = Self::new(StatusCode::SERVICE_UNAVAILABLE, "serviceUnavailable", text);
+        error.retry_after = Some(5);
+        error.with_internal(internal)
     }
 
     /// Adds what only our own log may tell.

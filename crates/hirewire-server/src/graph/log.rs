@@ -1,5 +1,6 @@
 //! `auditLogs/provisioning` (spec/inbound-api.md §8).
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use hirewire_store::JobKey;
 use hirewire_store::log::{Comparison, LogEntry, LogField, LogFilter, LogPosition, LogQuery, LogValue};
@@ -100,12 +101,11 @@ fn records(app: &App, request: &Request, entries: &[LogEntry]) -> Result<Vec<Val
     let mut known: HashMap<JobKey, Systems> = HashMap::new();
     let mut records = Vec::with_capacity(entries.len());
     for entry in entries {
-        if !known.contains_key(&entry.job) {
-            known.insert(entry.job, systems(app, entry)?);
-        }
-        if let Some(systems) = known.get(&entry.job) {
-            records.push(log::record(entry, systems, request.head.version));
-        }
+        let systems = match known.entry(entry.job) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(free) => free.insert(systems(app, entry)?),
+        };
+        records.push(log::record(entry, systems, request.head.version));
     }
     Ok(records)
 }

@@ -1,6 +1,7 @@
 //! The schema of a job: read, replace, go back to the template; its directories, operators and functions
 //! (spec/inbound-api.md §6.3, §6.4, spec/synchronization-schema.md §1, §7, §8).
 use hirewire_expression::functions as expression_functions;
+use hirewire_schema::check::check;
 use hirewire_schema::json::Layout;
 use hirewire_schema::{Document, Finding, Severity};
 use hirewire_store::Job;
@@ -93,7 +94,7 @@ fn save(app: &App, request: &Request, job: &Job) -> Result<Answer, ApiError> {
 
 /// 400 for what cannot be worked with, in strict mode also for unknown members (§6.3 [I]); gives what was tolerated.
 fn judge(document: &Document, strict: bool) -> Result<Vec<String>, ApiError> {
-    let notes = document.schema().notes;
+    let notes = check(&document.schema());
     let wrong =
         |note: &&Finding| note.severity == Severity::Error || (strict && note.rule == "unknown-member");
     let mut refused = notes.iter().filter(wrong).take(20).peekable();

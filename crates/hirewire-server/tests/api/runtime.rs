@@ -16,13 +16,13 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-pub struct Runtime {
+pub(crate) struct Runtime {
     store: Store,
     users: Mutex<BTreeMap<String, Value>>,
 }
 
 impl Runtime {
-    pub fn new(store: Store) -> Self {
+    pub(crate) fn new(store: Store) -> Self {
         Self { store, users: Mutex::default() }
     }
 

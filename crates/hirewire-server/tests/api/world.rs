@@ -11,13 +11,13 @@ use tokio::net::TcpListener;
 
 use crate::runtime::Runtime;
 
-pub const TENANT: &str = "5d0c9f3e-8a47-4b0d-9a52-2f6f3d1c7e10";
-pub const OWNER: &str = "7f1f2b64-93a1-4c39-8d25-0e5f0a6f4c11";
-pub const OWNER_APP: &str = "0b9a6c1e-55d0-4f8f-9a35-6d1c2e7b8a90";
-pub const JOB: &str = "API2AAD.5d0c9f3e8a474b0d9a522f6f3d1c7e10.c4e0c0b2-6f3a-4a6d-b1de-7a9d7d4f1e02";
-pub const CLIENT: &str = "aaaaaaaa-0000-4000-8000-000000000001";
-pub const CLIENT_OBJECT: &str = "aaaaaaaa-0000-4000-8000-000000000002";
-pub const EVERYTHING: &[&str] = &[
+pub(crate) const TENANT: &str = "5d0c9f3e-8a47-4b0d-9a52-2f6f3d1c7e10";
+pub(crate) const OWNER: &str = "7f1f2b64-93a1-4c39-8d25-0e5f0a6f4c11";
+pub(crate) const OWNER_APP: &str = "0b9a6c1e-55d0-4f8f-9a35-6d1c2e7b8a90";
+pub(crate) const JOB: &str = "API2AAD.5d0c9f3e8a474b0d9a522f6f3d1c7e10.c4e0c0b2-6f3a-4a6d-b1de-7a9d7d4f1e02";
+pub(crate) const CLIENT: &str = "aaaaaaaa-0000-4000-8000-000000000001";
+pub(crate) const CLIENT_OBJECT: &str = "aaaaaaaa-0000-4000-8000-000000000002";
+pub(crate) const EVERYTHING: &[&str] = &[
     "SynchronizationData-User.Upload",
     "ProvisioningLog.Read.All",
     "Synchronization.ReadWrite.All",
@@ -29,55 +29,55 @@ pub const EVERYTHING: &[&str] = &[
 /// One recorder for all worlds of the process.
 static METRICS: LazyLock<Option<PrometheusHandle>> = LazyLock::new(install_metrics);
 
-pub struct World {
-    pub app: Arc<App>,
-    pub base: String,
-    pub client: reqwest::Client,
-    pub token: String,
+pub(crate) struct World {
+    pub(crate) app: Arc<App>,
+    pub(crate) base: String,
+    pub(crate) client: reqwest::Client,
+    pub(crate) token: String,
     _listening: Listening,
 }
 
 /// What came back.
 #[derive(Debug)]
-pub struct Got {
-    pub status: u16,
-    pub headers: reqwest::header::HeaderMap,
-    pub text: String,
+pub(crate) struct Got {
+    pub(crate) status: u16,
+    pub(crate) headers: reqwest::header::HeaderMap,
+    pub(crate) text: String,
 }
 
 impl Got {
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
     }
 
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().expect("text"))
     }
 
-    pub fn code(&self) -> String {
+    pub(crate) fn code(&self) -> String {
         self.json()["error"]["code"].as_str().expect("a code").to_owned()
     }
 
-    pub fn message(&self) -> String {
+    pub(crate) fn message(&self) -> String {
         self.json()["error"]["message"].as_str().expect("a message").to_owned()
     }
 
-    pub fn expect(self, status: StatusCode) -> Self {
+    pub(crate) fn expect(self, status: StatusCode) -> Self {
         assert_eq!(self.status, status.as_u16(), "{}", self.text);
         self
     }
 }
 
 impl World {
-    pub async fn open() -> Self {
+    pub(crate) async fn open() -> Self {
         Self::with(Mode::Open, |_| {}).await
     }
 
-    pub async fn strict() -> Self {
+    pub(crate) async fn strict() -> Self {
         Self::with(Mode::Strict, |_| {}).await
     }
 
-    pub async fn with(mode: Mode, change: impl FnOnce(&mut Settings)) -> Self {
+    pub(crate) async fn with(mode: Mode, change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = Settings::new(mode, TENANT.parse().expect("uuid"), "northmere.example");
         change(&mut settings);
         let store = Store::in_memory().expect("store");
@@ -96,38 +96,38 @@ impl World {
         Self { app, base, client, token, _listening: listening }
     }
 
-    pub fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.base)
     }
 
     /// A request with the token that may do everything.
-    pub fn ask(&self, method: Method, path: &str) -> RequestBuilder {
+    pub(crate) fn ask(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, self.url(path)).bearer_auth(&self.token)
     }
 
-    pub async fn get(&self, path: &str) -> Got {
+    pub(crate) async fn get(&self, path: &str) -> Got {
         got(self.ask(Method::GET, path)).await
     }
 
-    pub async fn send(&self, method: Method, path: &str, body: &Value) -> Got {
+    pub(crate) async fn send(&self, method: Method, path: &str, body: &Value) -> Got {
         got(self.ask(method, path).header("content-type", "application/json").body(body.to_string())).await
     }
 
     /// Posts a body to bulkUpload.
-    pub async fn upload(&self, body: impl Into<reqwest::Body>) -> Got {
+    pub(crate) async fn upload(&self, body: impl Into<reqwest::Body>) -> Got {
         got(self.upload_request(body)).await
     }
 
-    pub fn upload_request(&self, body: impl Into<reqwest::Body>) -> RequestBuilder {
+    pub(crate) fn upload_request(&self, body: impl Into<reqwest::Body>) -> RequestBuilder {
         self.ask(Method::POST, &upload_path()).header("content-type", "application/scim+json").body(body)
     }
 
-    pub fn token_for(&self, permissions: &[&str]) -> String {
+    pub(crate) fn token_for(&self, permissions: &[&str]) -> String {
         token(&self.app, &self.base, permissions)
     }
 }
 
-pub async fn got(request: RequestBuilder) -> Got {
+pub(crate) async fn got(request: RequestBuilder) -> Got {
     let response = request.send().await.expect("an answer");
     Got {
         status: response.status().as_u16(),
@@ -136,15 +136,15 @@ pub async fn got(request: RequestBuilder) -> Got {
     }
 }
 
-pub fn job_path() -> String {
+pub(crate) fn job_path() -> String {
     format!("/v1.0/servicePrincipals/{OWNER}/synchronization/jobs/{JOB}")
 }
 
-pub fn upload_path() -> String {
+pub(crate) fn upload_path() -> String {
     format!("{}/bulkUpload", job_path())
 }
 
-pub fn sample(name: &str) -> Vec<u8> {
+pub(crate) fn sample(name: &str) -> Vec<u8> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../samples/bulk");
     let mut names = std::fs::read_dir(folder).expect("samples").map(|entry| entry.expect("entry").path());
     let found = names.find(|path| path.file_name().expect("name").to_string_lossy().starts_with(name));
@@ -152,7 +152,7 @@ pub fn sample(name: &str) -> Vec<u8> {
 }
 
 /// One valid operation.
-pub fn person(external_id: &str) -> Value {
+pub(crate) fn person(external_id: &str) -> Value {
     json!({
         "method": "POST", "bulkId": external_id, "path": "/Users",
         "data": {
@@ -163,18 +163,18 @@ pub fn person(external_id: &str) -> Value {
     })
 }
 
-pub fn bulk(operations: Vec<Value>) -> String {
+pub(crate) fn bulk(operations: Vec<Value>) -> String {
     json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"], "Operations": operations, "failOnErrors": null })
         .to_string()
 }
 
 /// A token as the token endpoint makes it, without the cost of hashing a secret.
-pub fn token(app: &App, audience: &str, permissions: &[&str]) -> String {
+pub(crate) fn token(app: &App, audience: &str, permissions: &[&str]) -> String {
     let now = Timestamp::now().as_second();
     sign(app, json!({ "aud": audience, "iat": now, "nbf": now, "exp": now + 3_600, "roles": permissions }))
 }
 
-pub fn sign(app: &App, claims: Value) -> String {
+pub(crate) fn sign(app: &App, claims: Value) -> String {
     let mut all = json!({
         "iss": format!("https://sts.windows.net/{TENANT}/"), "tid": TENANT, "appid": CLIENT, "oid": CLIENT_OBJECT,
         "idtyp": "app", "app_displayname": "Tests",
@@ -185,7 +185,7 @@ pub fn sign(app: &App, claims: Value) -> String {
     app.key.sign(&all).expect("a token")
 }
 
-pub fn stored_app(app_id: &str, object_id: &str, name: &str) -> StoredApp {
+pub(crate) fn stored_app(app_id: &str, object_id: &str, name: &str) -> StoredApp {
     StoredApp {
         app_id: app_id.into(),
         object_id: object_id.into(),
