@@ -326,9 +326,12 @@ impl Reader<'_> {
         self.path(index, members.path)?;
         let bulk_id = self.bulk_id(index, members.bulk_id);
         let (data, person) = self.data(index, members)?;
-        let at = |member: &str| Place::Operation(index, format!("data.{member}"));
-        let wanted = [urn::CORE_USER, urn::ENTERPRISE_USER];
-        self.schemas(at("schemas"), person.schemas, &wanted, &person.extensions);
+        // Open mode does not need the list, so it says nothing about it.
+        if self.is_strict() {
+            let place = Place::Operation(index, "data.schemas".to_owned());
+            let wanted = [urn::CORE_USER, urn::ENTERPRISE_USER];
+            self.schemas(place, person.schemas, &wanted, &person.extensions);
+        }
         self.misplaced(index, &person.misplaced);
         let external_id = self.external_id(index, person, data)?;
         if self.faults.len() > faults {

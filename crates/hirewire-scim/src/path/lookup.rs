@@ -79,12 +79,10 @@ impl AttributePath {
         if let Some(value) = member(inner, attribute) {
             return found(value);
         }
-        if self.text.len() - attribute.len() == extension.urn.len() + 1 {
-            return follow(inner, &self.steps);
-        }
-        // The record splits the name elsewhere than we did: read on below its own extension.
-        let below = Self::of_attribute(attribute);
-        match below.steps.as_slice() {
+        // The record may split the name elsewhere than we did: then read on below its own extension.
+        let split_alike = self.text.len() - attribute.len() == extension.urn.len() + 1;
+        let below = (!split_alike).then(|| Self::of_attribute(attribute));
+        match below.as_ref().map_or(self.steps.as_slice(), |below| below.steps.as_slice()) {
             [only] if only.name.contains(':') => follow_colons(inner, &only.name),
             steps => follow(inner, steps),
         }
