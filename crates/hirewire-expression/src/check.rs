@@ -290,9 +290,9 @@ fn tests_for_nothing(condition: &Node) -> bool {
             call.function(),
             Function::IsPresent | Function::IsNull | Function::IsNothing | Function::IsNullOrEmpty
         ),
-        Kind::Compare(comparison) => {
-            [&comparison.left, &comparison.right].iter().any(|side| side.constant_text() == Some(""))
-        }
+        Kind::Compare(comparison) => [&comparison.left, &comparison.right]
+            .iter()
+            .any(|side| side.constant_text().as_deref() == Some("")),
         _ => false,
     }
 }

@@ -289,16 +289,35 @@ fn floor_boundary(text: &str, offset: usize) -> usize {
 /// Why an evaluation failed. The entry fails, other entries go on (`spec/expressions.md §4`).
 ///
 /// Texts of people are not repeated in the message: where the form of a text matters it is shown with digits
-/// as `9` and letters as `a`.
+/// as `9` and letters as `a`. The details are fields of [`Failure`]; this is a pointer to it, so that successful
+/// evaluations stay small.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("An error occurred while evaluating this function: '{function}.' {detail}")]
-pub struct EvalError {
+#[error("An error occurred while evaluating this function: '{}.' {}", .0.function, .0.detail)]
+pub struct EvalError(Box<Failure>);
+
+/// What failed, where and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
     /// The function (or operator) that failed.
     pub function: &'static str,
     /// What was wrong.
     pub detail: String,
     /// Its place in the expression's text, in bytes.
     pub at: Range<usize>,
+}
+
+impl EvalError {
+    pub(crate) fn new(function: &'static str, detail: String, at: Range<usize>) -> Self {
+        Self(Box::new(Failure { function, detail, at }))
+    }
+}
+
+impl std::ops::Deref for EvalError {
+    type Target = Failure;
+
+    fn deref(&self) -> &Failure {
+        &self.0
+    }
 }
 
 /// The form of a text without its content: digits become `9`, letters `a`, at most 40 characters.

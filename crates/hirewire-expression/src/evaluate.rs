@@ -59,7 +59,7 @@ pub(crate) struct Evaluator<'a> {
     redact: Cell<bool>,
     /// What regular expressions may still cost.
     pub(crate) budget: Budget,
-    tracer: Option<Tracer<'a>>,
+    tracer: Option<&'a Tracer<'a>>,
 }
 
 struct Tracer<'a> {
@@ -68,16 +68,29 @@ struct Tracer<'a> {
     open: RefCell<Vec<Vec<TraceNode>>>,
 }
 
-pub(crate) fn evaluate<'a>(
+#[inline]
+pub(crate) fn evaluate<'a, S: Source>(
     parsed: &'a Parsed,
-    source: &'a dyn Source,
+    source: &'a S,
     environment: &Environment<'a>,
 ) -> Result<Outcome<'a>, EvalError> {
     // The commonest mappings need no walk.
     if let Kind::Attribute(slot) = parsed.root.kind {
-        let value = present(source.value(slot, &parsed.attributes[slot]));
+        let value = source.value(slot, &parsed.attributes[slot]);
+        if matches!(&value, Value::List(values) if values.is_empty()) {
+            return Ok(Outcome::Value { value: Value::Null, redact: false });
+        }
         return Ok(Outcome::Value { value, redact: false });
     }
+    walk(parsed, source, environment)
+}
+
+#[inline(never)]
+fn walk<'a>(
+    parsed: &'a Parsed,
+    source: &'a dyn Source,
+    environment: &Environment<'a>,
+) -> Result<Outcome<'a>, EvalError> {
     Evaluator::new(source, environment, &parsed.attributes, None).outcome(&parsed.root)
 }
 
@@ -88,9 +101,9 @@ pub(crate) fn trace(
     environment: &Environment<'_>,
 ) -> Trace {
     let tracer = Tracer { text, open: RefCell::new(vec![Vec::new()]) };
-    let evaluator = Evaluator::new(source, environment, &parsed.attributes, Some(tracer));
+    let evaluator = Evaluator::new(source, environment, &parsed.attributes, Some(&tracer));
     let outcome = evaluator.outcome(&parsed.root).map(Outcome::into_owned);
-    let roots = evaluator.tracer.map(|tracer| tracer.open.into_inner()).unwrap_or_default();
+    let roots = tracer.open.take();
     let root = roots.into_iter().flatten().next().unwrap_or_else(|| TraceNode {
         text: text.to_owned(),
         at: parsed.root.span.clone(),
@@ -100,20 +113,12 @@ pub(crate) fn trace(
     Trace { outcome, root }
 }
 
-/// An attribute without values is an absent one.
-fn present(value: Value<'_>) -> Value<'_> {
-    match value {
-        Value::List(values) if values.is_empty() => Value::Null,
-        value => value,
-    }
-}
-
 impl<'a> Evaluator<'a> {
     fn new(
         source: &'a dyn Source,
         environment: &Environment<'a>,
         attributes: &'a [Box<str>],
-        tracer: Option<Tracer<'a>>,
+        tracer: Option<&'a Tracer<'a>>,
     ) -> Self {
         let (redact, budget, environment) = (Cell::new(false), Budget::default(), *environment);
         Self { source, environment, attributes, redact, budget, tracer }
@@ -121,20 +126,22 @@ impl<'a> Evaluator<'a> {
 
     fn outcome(&self, root: &'a Node) -> Result<Outcome<'a>, EvalError> {
         match self.node(root) {
+            Ok(Value::List(values)) if values.is_empty() => {
+                Ok(Outcome::Value { value: Value::Null, redact: self.redact.get() })
+            }
             Ok(value) => Ok(Outcome::Value { value, redact: self.redact.get() }),
             Err(Stop(reason)) => match *reason {
                 Reason::Flow(Flow::IgnoreAttribute) => Ok(Outcome::IgnoreAttribute),
                 Reason::Flow(Flow::IgnoreObject) => Ok(Outcome::IgnoreObject),
                 Reason::Error(error) => Err(error),
-                Reason::Detail(detail) => {
-                    Err(EvalError { function: "expression", detail, at: root.span.clone() })
-                }
+                Reason::Detail(detail) => Err(EvalError::new("expression", detail, root.span.clone())),
             },
         }
     }
 
+    #[inline]
     pub(crate) fn node(&self, node: &'a Node) -> Eval<'a> {
-        match &self.tracer {
+        match self.tracer {
             None => self.plain(node),
             Some(tracer) => self.traced(node, tracer),
         }
@@ -162,27 +169,42 @@ impl<'a> Evaluator<'a> {
 
     fn plain(&self, node: &'a Node) -> Eval<'a> {
         Ok(match &node.kind {
-            Kind::Attribute(slot) => present(self.source.value(*slot, &self.attributes[*slot])),
+            Kind::Attribute(slot) => return Ok(self.source.value(*slot, &self.attributes[*slot])),
             Kind::Text(text) => Value::Text(Cow::Borrowed(text)),
             Kind::Number(number) => Value::Number(*number),
             Kind::Boolean(value) => Value::Boolean(*value),
             Kind::Null => Value::Null,
             Kind::Word(word) => Value::Text(Cow::Borrowed(word.0)),
             Kind::Flow(keyword) => return flow(*keyword),
-            Kind::Compare(comparison) => {
-                let result = self.compare(comparison);
-                return result.map_err(|stop| located(stop, comparison.operator.text(), node));
-            }
-            Kind::Concat(parts) => {
-                return self.concatenate(parts).map_err(|stop| located(stop, "&", node));
-            }
+            Kind::Compare(_) | Kind::Concat(_) | Kind::Call(_) => return self.computed(node),
+        })
+    }
+
+    // The result is built in place and looked at, not moved through a `map_err`: moves are what small functions cost.
+    fn computed(&self, node: &'a Node) -> Eval<'a> {
+        let (mut result, name) = match &node.kind {
+            Kind::Compare(comparison) => (self.compare(comparison), comparison.operator.text()),
+            Kind::Concat(parts) => (self.concatenate(parts), "&"),
             Kind::Call(call) => {
-                if let (Some(value), None) = (&call.folded, &self.tracer) {
+                if let (Some(value), None) = (&call.folded, self.tracer) {
                     return Ok(value.borrowed());
                 }
-                return self.call(call).map_err(|stop| located(stop, call.info.name, node));
+                return self.located_call(call, node);
             }
-        })
+            _ => return self.plain(node),
+        };
+        if let Err(stop) = &mut result {
+            stop.locate(name, node);
+        }
+        result
+    }
+
+    fn located_call(&self, call: &'a Call, node: &'a Node) -> Eval<'a> {
+        let mut result = self.call(call);
+        if let Err(stop) = &mut result {
+            stop.locate(call.info.name, node);
+        }
+        result
     }
 
     fn call(&self, call: &'a Call) -> Eval<'a> {
@@ -268,19 +290,35 @@ impl<'a> Evaluator<'a> {
             Value::Number(number) => Cow::Owned(number.to_string()),
             Value::Boolean(value) => Cow::Borrowed(crate::value::boolean_text(value)),
             Value::DateTime(moment) => Cow::Owned(moment.to_string()),
-            Value::List(mut values) if values.len() == 1 => values.swap_remove(0),
-            Value::List(_) | Value::Roles(_) => return fail("one value is needed here, not several"),
+            Value::List(mut values) => match values.len() {
+                0 => return Ok(None),
+                1 => values.swap_remove(0),
+                _ => return fail("one value is needed here, not several"),
+            },
+            Value::Roles(_) => return fail("one value is needed here, not several"),
         }))
     }
 
     /// One text; empty when there is no value.
     pub(crate) fn text_or_empty(&self, call: &'a Call, position: usize) -> Result<Cow<'a, str>, Stop> {
+        if let (Some(Node { kind: Kind::Text(text), .. }), None) = (call.argument(position), self.tracer) {
+            return Ok(Cow::Borrowed(text));
+        }
         let value = self.argument(call, position)?;
         Ok(self.text(value)?.unwrap_or_default())
     }
 
     /// A whole number, from a number or its text.
     pub(crate) fn integer(&self, call: &'a Call, position: usize) -> Result<i64, Stop> {
+        if let (Some(Node { kind: Kind::Number(Number::Integer(number)), .. }), None) =
+            (call.argument(position), self.tracer)
+        {
+            return Ok(*number);
+        }
+        self.computed_integer(call, position)
+    }
+
+    fn computed_integer(&self, call: &'a Call, position: usize) -> Result<i64, Stop> {
         let value = self.argument(call, position)?;
         let number = match &value {
             Value::Number(number) => number.as_integer(),
@@ -300,6 +338,7 @@ impl<'a> Evaluator<'a> {
     }
 
     /// Applies a function of one text to a value, or to each of several (`§2.2`).
+    #[inline]
     pub(crate) fn map(
         &self,
         value: Value<'a>,
@@ -384,7 +423,7 @@ impl<'a> Evaluator<'a> {
     /// Two values one behind the other; several on one side are taken one by one.
     pub(crate) fn joined(&self, left: Value<'a>, right: Value<'a>) -> Eval<'a> {
         if let Value::List(values) = right {
-            if values.len() == 1 {
+            if values.len() < 2 {
                 return self.joined(left, values.into_iter().next().map_or(Value::Null, Value::Text));
             }
             let left = self.text(left)?.unwrap_or_default();
@@ -410,13 +449,14 @@ pub(crate) fn compare_texts(a: &str, b: &str) -> std::cmp::Ordering {
     }
 }
 
-fn located(stop: Stop, function: &'static str, node: &Node) -> Stop {
-    let Stop(mut reason) = stop;
-    if let Reason::Detail(detail) = &mut *reason {
-        let detail = std::mem::take(detail);
-        *reason = Reason::Error(EvalError { function, detail, at: node.span.clone() });
+impl Stop {
+    /// Gives a failure its function and place; what has them keeps them.
+    fn locate(&mut self, function: &'static str, node: &Node) {
+        if let Reason::Detail(detail) = &mut *self.0 {
+            let detail = std::mem::take(detail);
+            *self.0 = Reason::Error(EvalError::new(function, detail, node.span.clone()));
+        }
     }
-    Stop(reason)
 }
 
 /// What a value is, without its content.

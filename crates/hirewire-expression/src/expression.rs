@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::check::{Context, Finding};
 use crate::environment::{Environment, Source};
 use crate::error::{EvalError, ParseError};
+use crate::node::Kind;
 use crate::parse::{self, ParseOptions};
 use crate::trace::Trace;
 use crate::tree::SourceTree;
@@ -68,9 +69,10 @@ impl Expression {
     }
 
     /// Evaluates for one source object.
-    pub fn evaluate<'a>(
+    #[inline]
+    pub fn evaluate<'a, S: Source>(
         &'a self,
-        source: &'a dyn Source,
+        source: &'a S,
         environment: &Environment<'a>,
     ) -> Result<Outcome<'a>, EvalError> {
         crate::evaluate::evaluate(&self.0.parsed, source, environment)
@@ -103,7 +105,10 @@ impl Expression {
 
     /// The text, when the expression is nothing but one text constant.
     pub fn as_constant(&self) -> Option<&str> {
-        self.0.parsed.root.constant_text()
+        match &self.0.parsed.root.kind {
+            Kind::Text(text) => Some(text),
+            _ => None,
+        }
     }
 
     /// The tree for a schema document's `source`. The root carries the text as written, the nodes below their

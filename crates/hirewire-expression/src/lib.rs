@@ -41,7 +41,7 @@ pub mod vectors; //  runner of vectors/expressions.json
 pub use check::{AttributeKind, Context, Finding, Severity, SourceAttribute, TargetUse};
 pub use datetime::{Civil, DateTime};
 pub use environment::{Environment, NothingTaken, Random, SeededRandom, Source, UniqueValues};
-pub use error::{EvalError, ParseError, line_column};
+pub use error::{EvalError, Failure, ParseError, line_column};
 pub use expression::Expression;
 pub use function::functions;
 pub use number::{NotANumber, Number};

@@ -1,5 +1,6 @@
 //! The compact tree that is evaluated.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -152,10 +153,11 @@ pub(crate) struct PreparedReplace {
 }
 
 impl Node {
-    /// The text of a text constant (or number constant, as it would be printed in a schema).
-    pub(crate) fn constant_text(&self) -> Option<&str> {
+    /// The text of a constant; of a number as it prints, for schema documents store numbers as texts (`§1.8`).
+    pub(crate) fn constant_text(&self) -> Option<Cow<'_, str>> {
         match &self.kind {
-            Kind::Text(text) => Some(text),
+            Kind::Text(text) => Some(Cow::Borrowed(text)),
+            Kind::Number(number) => Some(Cow::Owned(number.to_string())),
             _ => None,
         }
     }

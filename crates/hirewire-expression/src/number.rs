@@ -8,6 +8,7 @@ use rust_decimal::Decimal;
 
 /// A number. Prints in plain decimal digits, without separators (`spec/expressions.md §2.1`).
 #[derive(Debug, Clone, Copy)]
+#[repr(u64)]
 pub enum Number {
     /// A 64-bit integer.
     Integer(i64),

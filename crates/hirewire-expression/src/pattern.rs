@@ -15,7 +15,7 @@ mod syntax;
 
 use std::borrow::Cow;
 
-use compile::Program;
+use compile::{Program, Start};
 use matcher::Matcher;
 pub use matcher::TooManySteps;
 use replacement::Piece;
@@ -89,6 +89,14 @@ impl Pattern {
         with: &Replacement,
         budget: &Budget,
     ) -> Result<Cow<'t, str>, TooManySteps> {
+        if let (Start::TrailingRun { set, line_feed }, true) = (&self.program.start, with.is_empty()) {
+            // All matches are this run and empty ones behind it.
+            let (start, end) = matcher::trailing_run(set, *line_feed, text);
+            let mut output = Output::new(text);
+            output.push_input(0, start);
+            output.push_input(end, text.len());
+            return Ok(output.finish());
+        }
         self.rewrite(text, budget, |matcher, output| {
             with.expand(matcher, text, |piece| match piece {
                 Piece::Text(text) => output.push_text(text),
@@ -133,14 +141,22 @@ impl Pattern {
         Ok(matcher.group(group).map(|(from, to)| &text[from..to]))
     }
 
+    /// Whether no match can begin anywhere; cheap, and true for most texts that a clean-up pattern meets.
+    fn cannot_match(&self, text: &str) -> bool {
+        matches!(&self.program.start, Start::At(set) if set.find(text, 0).is_none())
+    }
+
     fn rewrite<'t>(
         &self,
         text: &'t str,
         budget: &Budget,
         mut replace: impl FnMut(&Matcher<'_>, &mut Output<'t>),
     ) -> Result<Cow<'t, str>, TooManySteps> {
+        if self.cannot_match(text) {
+            return Ok(Cow::Borrowed(text));
+        }
         let mut matcher = Matcher::new(&self.program, text, budget);
-        let mut output = Output { text, from: 0, to: 0, owned: None };
+        let mut output = Output::new(text);
         let (mut copied, mut search) = (0, 0);
         while let Some((start, end)) = matcher.find(search)? {
             output.push_input(copied, start);
@@ -175,6 +191,10 @@ struct Output<'t> {
 }
 
 impl<'t> Output<'t> {
+    fn new(text: &'t str) -> Self {
+        Self { text, from: 0, to: 0, owned: None }
+    }
+
     fn length(&self) -> usize {
         self.owned.as_ref().map_or(self.to - self.from, String::len)
     }

@@ -51,6 +51,7 @@ impl Mode {
 }
 
 impl<'a> Evaluator<'a> {
+    #[inline(never)]
     pub(crate) fn replace(&self, call: &'a Call) -> Eval<'a> {
         let Prepared::Replace(prepared) = &call.prepared else {
             return fail("the arguments of `Replace` have no meaning together");
@@ -84,25 +85,38 @@ impl<'a> Evaluator<'a> {
                 let pattern = self.pattern(call, prepared)?;
                 let group = self.group(call, prepared, &pattern)?;
                 let new = self.text_or_empty(call, NEW)?;
-                self.map(source, |text| {
-                    rewrite(text, |text| pattern.as_ref().replace_group(text, group, &new, &self.budget))
-                })
+                let pattern = pattern.as_ref();
+                self.rewritten(source, |text| pattern.replace_group(text, group, &new, &self.budget))
             }
             Mode::Pattern | Mode::Fallback => {
                 let pattern = self.pattern(call, prepared)?;
+                let pattern = pattern.as_ref();
                 match &prepared.replacement {
-                    Some(replacement) => self.map(source, |text| {
-                        rewrite(text, |text| pattern.as_ref().replace(text, replacement, &self.budget))
-                    }),
+                    Some(with) => self.rewritten(source, |text| pattern.replace(text, with, &self.budget)),
                     None => {
-                        let replacement = self.replacement(call, pattern.as_ref())?;
-                        self.map(source, |text| {
-                            rewrite(text, |text| pattern.as_ref().replace(text, &replacement, &self.budget))
-                        })
+                        let with = self.replacement(call, pattern)?;
+                        self.rewritten(source, |text| pattern.replace(text, &with, &self.budget))
                     }
                 }
             }
         }
+    }
+
+    /// Rewrites a text, or each of several; a borrowed one, the usual case, without detours.
+    #[inline]
+    fn rewritten(
+        &self,
+        source: Value<'a>,
+        change: impl for<'t> Fn(&'t str) -> Result<Cow<'t, str>, TooManySteps>,
+    ) -> Eval<'a> {
+        if let Value::Text(Cow::Borrowed(text)) = source {
+            return match change(text) {
+                Ok(text) if text.len() <= LONGEST_TEXT => Ok(Value::Text(text)),
+                Ok(_) => fail("the result is too long"),
+                Err(error) => too_many_steps(error),
+            };
+        }
+        self.map(source, |text| rewrite(text, &change))
     }
 
     fn replace_fallback(&self, call: &'a Call, prepared: &'a PreparedReplace, source: Value<'a>) -> Eval<'a> {

@@ -1,5 +1,6 @@
 //! What is decided when a mapping is saved (`spec/expressions.md §4`), and what constants allow to prepare.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -109,9 +110,12 @@ fn words(call: &Call) -> Result<(), ParseError> {
         let enumeration = call.info.parameter(position).is_some_and(|p| p.kind == ParameterKind::Enumeration);
         let word = match &node.kind {
             Kind::Word(word) if !enumeration => return Err(misplaced_word(word.0, node)),
-            Kind::Word(word) => word.0,
-            Kind::Text(text) if enumeration => text,
-            _ => continue,
+            Kind::Word(word) => Cow::Borrowed(word.0),
+            _ if !enumeration => continue,
+            _ => match node.constant_text() {
+                Some(text) => text,
+                None => continue,
+            },
         };
         let (what, allowed, known): (_, _, &[&str]) = if call.function() == Function::InStr {
             (
@@ -122,8 +126,8 @@ fn words(call: &Call) -> Result<(), ParseError> {
         } else {
             ("encoding", "`Unicode`, `UTF8`, `ASCII`", &["Unicode", "UTF8", "ASCII"])
         };
-        if !known.contains(&word) {
-            return Err(unknown(call, what, word, allowed, node));
+        if !known.contains(&&*word) {
+            return Err(unknown(call, what, &word, allowed, node));
         }
     }
     Ok(())
@@ -157,12 +161,12 @@ fn condition(call: &Call) -> Result<(), ParseError> {
 fn interval(call: &mut Call) -> Result<(), ParseError> {
     let Some(node) = call.argument(0) else { return Ok(()) };
     let Some(code) = node.constant_text() else { return Ok(()) };
-    match Interval::find(code) {
+    match Interval::find(&code) {
         Some(interval) => {
             call.prepared = Prepared::Interval(interval);
             Ok(())
         }
-        None => Err(unknown(call, "interval", code, CODES, node)),
+        None => Err(unknown(call, "interval", &code, CODES, node)),
     }
 }
 
@@ -171,15 +175,15 @@ fn formats(call: &mut Call) -> Result<(), ParseError> {
     if current
         && let Some(node) = call.argument(1)
         && let Some(names) = node.constant_text()
-        && Styles::parse(names).is_none()
+        && Styles::parse(&names).is_none()
     {
-        return Err(unknown(call, "date style", names, STYLES, node));
+        return Err(unknown(call, "date style", &names, STYLES, node));
     }
     let (input, output) = if current { (2, 3) } else { (1, 2) };
     let format = |position: usize| {
         let Some(node) = call.argument(position) else { return Ok(None) };
         let Some(text) = node.constant_text() else { return Ok(None) };
-        match DateFormat::new(text) {
+        match DateFormat::new(&text) {
             Ok(format) => Ok(Some(Arc::new(format))),
             Err(reason) => Err(ParseError::DateFormat { reason, at: node.span.clone() }),
         }
@@ -197,17 +201,17 @@ fn prepare_replace(call: &mut Call, at: &Range<usize>) -> Result<(), ParseError>
         && let Some(text) = node.constant_text()
     {
         let pattern =
-            Pattern::new(text).map_err(|error| ParseError::Pattern { error, at: node.span.clone() })?;
+            Pattern::new(&text).map_err(|error| ParseError::Pattern { error, at: node.span.clone() })?;
         if mode == Mode::Pattern {
             let constant = call.argument(replace::NEW).and_then(Node::constant_text);
-            prepared.replacement = constant.map(|text| pattern.replacement(text));
+            prepared.replacement = constant.map(|text| pattern.replacement(&text));
         }
         if let Some(node) = call.argument(replace::GROUP)
             && let Some(name) = node.constant_text()
         {
-            prepared.group = pattern.group(name);
+            prepared.group = pattern.group(&name);
             if prepared.group.is_none() {
-                return Err(ParseError::UnknownGroup { group: name.to_owned(), at: node.span.clone() });
+                return Err(ParseError::UnknownGroup { group: name.into_owned(), at: node.span.clone() });
             }
         }
         prepared.pattern = Some(Arc::new(pattern));

@@ -20,6 +20,7 @@ impl<'a> Evaluator<'a> {
         }
     }
 
+    #[inline(never)]
     pub(super) fn date_add(&self, call: &'a Call) -> Eval<'a> {
         let interval = self.interval(call)?;
         let count = self.integer(call, 1)?;
@@ -29,11 +30,13 @@ impl<'a> Evaluator<'a> {
         }
     }
 
+    #[inline(never)]
     pub(super) fn date_diff(&self, call: &'a Call) -> Eval<'a> {
         let interval = self.interval(call)?;
         Ok(Value::integer(interval.between(self.date(call, 1)?, self.date(call, 2)?)))
     }
 
+    #[inline(never)]
     pub(super) fn date_from_num(&self, call: &'a Call) -> Eval<'a> {
         match DateTime::from_file_time(self.integer(call, 0)?) {
             Some(moment) => Ok(Value::DateTime(moment)),
@@ -41,6 +44,7 @@ impl<'a> Evaluator<'a> {
         }
     }
 
+    #[inline(never)]
     pub(super) fn num_from_date(&self, call: &'a Call) -> Eval<'a> {
         match self.date(call, 0)?.file_time() {
             Some(file_time) => Ok(Value::integer(file_time)),
@@ -49,6 +53,7 @@ impl<'a> Evaluator<'a> {
     }
 
     /// Four arguments, or three without dateTimeStyles.
+    #[inline(never)]
     pub(super) fn format_date_time(&self, call: &'a Call) -> Eval<'a> {
         let current = call.arguments.len() == 4;
         let (input_at, output_at) = if current { (2, 3) } else { (1, 2) };

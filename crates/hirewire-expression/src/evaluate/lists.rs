@@ -16,6 +16,7 @@ impl<'a> Evaluator<'a> {
         })
     }
 
+    #[inline(never)]
     pub(super) fn count(&self, call: &'a Call) -> Eval<'a> {
         let count = match self.argument(call, 0)? {
             Value::Null => 0,
@@ -26,6 +27,7 @@ impl<'a> Evaluator<'a> {
         Ok(Value::integer(i64::try_from(count).unwrap_or(i64::MAX)))
     }
 
+    #[inline(never)]
     pub(super) fn item(&self, call: &'a Call) -> Eval<'a> {
         let mut values = self.list(call, 0)?;
         let index = self.integer(call, 1)?;
@@ -36,12 +38,12 @@ impl<'a> Evaluator<'a> {
         }
     }
 
+    #[inline(never)]
     pub(super) fn remove_duplicates(&self, call: &'a Call) -> Eval<'a> {
-        let values = match self.argument(call, 0)? {
-            Value::Null => return Ok(Value::Null),
-            Value::List(values) => values,
-            single => self.text(single)?.into_iter().collect(),
-        };
+        let values = self.list(call, 0)?;
+        if values.is_empty() {
+            return Ok(Value::Null);
+        }
         // [U] Values that differ in case are different.
         let mut seen = HashSet::new();
         let mut kept = Vec::with_capacity(values.len());
@@ -53,6 +55,7 @@ impl<'a> Evaluator<'a> {
         Ok(Value::List(kept))
     }
 
+    #[inline(never)]
     pub(super) fn split(&self, call: &'a Call) -> Eval<'a> {
         let source = self.argument(call, 0)?;
         // [U] Nothing to split is no value.
@@ -76,6 +79,7 @@ impl<'a> Evaluator<'a> {
         Ok(Value::List(parts))
     }
 
+    #[inline(never)]
     pub(super) fn join(&self, call: &'a Call) -> Eval<'a> {
         let separator = self.text_or_empty(call, 0)?;
         let mut joined = Joined { separator: &separator, first: None, rest: None };
@@ -90,11 +94,13 @@ impl<'a> Evaluator<'a> {
         Ok(Value::Text(joined.rest.map(Cow::Owned).or(joined.first).unwrap_or_default()))
     }
 
+    #[inline(never)]
     pub(super) fn role_values(&self, call: &'a Call) -> Eval<'a> {
         let values = self.list(call, 0)?;
         Ok(if values.is_empty() { Value::Null } else { Value::List(values) })
     }
 
+    #[inline(never)]
     pub(super) fn roles(&self, call: &'a Call) -> Eval<'a> {
         if let roles @ Value::Roles(_) = self.argument(call, 0)? {
             return Ok(roles);
@@ -106,6 +112,7 @@ impl<'a> Evaluator<'a> {
         Ok(Value::Roles(values.into_iter().map(|value| Role { display: value.clone(), value }).collect()))
     }
 
+    #[inline(never)]
     pub(super) fn single_role(&self, call: &'a Call) -> Eval<'a> {
         let mut values = self.list(call, 0)?;
         match values.len() {

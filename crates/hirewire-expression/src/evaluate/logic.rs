@@ -6,25 +6,34 @@ use crate::number::Number;
 use crate::value::Value;
 
 impl<'a> Evaluator<'a> {
+    #[inline(never)]
     pub(super) fn iif(&self, call: &'a Call) -> Eval<'a> {
         let condition = self.argument(call, 0)?;
         self.argument(call, if truth(&condition, Missing::IsFalse)? { 1 } else { 2 })
     }
 
+    #[inline(never)]
     pub(super) fn cbool(&self, call: &'a Call) -> Eval<'a> {
         truth(&self.argument(call, 0)?, Missing::NullIsFalse).map(Value::Boolean)
     }
 
     /// False for true values, True for everything else.
+    #[inline(never)]
     pub(super) fn not(&self, call: &'a Call) -> Eval<'a> {
-        let is_true = match self.argument(call, 0)? {
-            Value::Boolean(value) => value,
+        let source = self.argument(call, 0)?;
+        let is_true = match &source {
+            Value::Boolean(value) => *value,
             Value::Number(number) => !number.is_zero(),
-            other => self.text(other)?.is_some_and(|text| text.eq_ignore_ascii_case("True")),
+            Value::Text(text) => text.eq_ignore_ascii_case("True"),
+            Value::Null | Value::DateTime(_) => false,
+            Value::List(_) | Value::Roles(_) => {
+                self.text(source)?.is_some_and(|text| text.eq_ignore_ascii_case("True"))
+            }
         };
         Ok(Value::Boolean(!is_true))
     }
 
+    #[inline(never)]
     pub(super) fn coalesce(&self, call: &'a Call) -> Eval<'a> {
         for node in call.arguments.iter().flatten() {
             let value = self.node(node)?;
@@ -35,20 +44,23 @@ impl<'a> Evaluator<'a> {
         Ok(Value::Null)
     }
 
+    #[inline(never)]
     pub(super) fn is_string(&self, call: &'a Call) -> Eval<'a> {
         let value = self.argument(call, 0)?;
         let single = !matches!(value, Value::Null | Value::List(_) | Value::Roles(_));
         Ok(Value::Boolean(single))
     }
 
+    #[inline(never)]
     pub(super) fn ignore_if_empty(&self, call: &'a Call) -> Eval<'a> {
         let value = self.argument(call, 0)?;
         if value.is_null_or_empty() { flow(Flow::IgnoreAttribute) } else { Ok(value) }
     }
 
+    #[inline(never)]
     pub(super) fn switch(&self, call: &'a Call) -> Eval<'a> {
         let source = match self.argument(call, 0)? {
-            Value::List(values) if values.len() != 1 => {
+            Value::List(values) if values.len() > 1 => {
                 let mut results = Vec::with_capacity(values.len());
                 for value in values {
                     let result = self.switch_text(call, &value)?;
@@ -66,12 +78,7 @@ impl<'a> Evaluator<'a> {
     fn switch_text(&self, call: &'a Call, source: &str) -> Eval<'a> {
         let mut position = 2;
         while position + 1 < call.arguments.len() {
-            // Comparing a constant key needs no value.
-            let matches = match call.argument(position).and_then(crate::node::Node::constant_text) {
-                Some(key) => key == source,
-                None => self.text_or_empty(call, position)? == source,
-            };
-            if matches {
+            if self.text_or_empty(call, position)? == source {
                 return self.argument(call, position + 1);
             }
             position += 2;
@@ -79,6 +86,7 @@ impl<'a> Evaluator<'a> {
         self.argument(call, 1)
     }
 
+    #[inline(never)]
     pub(super) fn select_unique_value(&self, call: &'a Call) -> Eval<'a> {
         let mut tried = 0;
         for node in call.arguments.iter().flatten() {
@@ -113,10 +121,12 @@ fn truth(value: &Value<'_>, missing: Missing) -> Result<bool, Stop> {
         Value::Null => Ok(false),
         Value::Text(text) if text.is_empty() && missing == Missing::IsFalse => Ok(false),
         Value::Text(text) => text_truth(text),
-        Value::List(values) if values.len() == 1 => text_truth(&values[0]),
-        Value::DateTime(_) | Value::List(_) | Value::Roles(_) => {
-            fail("a Boolean is needed here: `True` or `False`")
-        }
+        Value::List(values) => match values.as_slice() {
+            [] => Ok(false),
+            [only] => text_truth(only),
+            _ => fail("a Boolean is needed here, not several values"),
+        },
+        Value::DateTime(_) | Value::Roles(_) => fail("a Boolean is needed here: `True` or `False`"),
     }
 }
 

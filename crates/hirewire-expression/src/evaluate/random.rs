@@ -33,6 +33,7 @@ pub(super) fn guid(random: &dyn Random) -> String {
 }
 
 impl<'a> Evaluator<'a> {
+    #[inline(never)]
     pub(super) fn random_string(&self, call: &'a Call) -> Eval<'a> {
         let length = self.integer(call, 0)?;
         let minimums =

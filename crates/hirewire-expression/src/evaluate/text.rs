@@ -12,16 +12,19 @@ use crate::node::Call;
 use crate::value::Value;
 
 impl<'a> Evaluator<'a> {
+    #[inline(never)]
     pub(super) fn append(&self, call: &'a Call) -> Eval<'a> {
         let source = self.argument(call, 0)?;
         let suffix = self.argument(call, 1)?;
         self.joined(source, suffix)
     }
 
+    #[inline(never)]
     pub(super) fn prepend(&self, call: &'a Call) -> Eval<'a> {
         self.append(call)
     }
 
+    #[inline(never)]
     pub(super) fn cstr(&self, call: &'a Call) -> Eval<'a> {
         self.map_argument(call, Ok)
     }
@@ -38,12 +41,14 @@ impl<'a> Evaluator<'a> {
         self.map_argument(call, |text| Ok(change(text, culture)))
     }
 
+    #[inline(never)]
     pub(super) fn pcase(&self, call: &'a Call) -> Eval<'a> {
         let separators = self.argument(call, 1)?;
         let separators = self.text(separators)?;
         self.map_argument(call, |text| Ok(Cow::Owned(casing::title(&text, separators.as_deref()))))
     }
 
+    #[inline(never)]
     pub(super) fn left(&self, call: &'a Call) -> Eval<'a> {
         let source = self.argument(call, 0)?;
         let count = self.integer(call, 1)?;
@@ -55,6 +60,7 @@ impl<'a> Evaluator<'a> {
         self.map(source, |text| Ok(sliced(text, |text| &text[..byte_of(text, count)])))
     }
 
+    #[inline(never)]
     pub(super) fn mid(&self, call: &'a Call) -> Eval<'a> {
         let source = self.argument(call, 0)?;
         let (start, length) = (self.integer(call, 1)?, self.integer(call, 2)?);
@@ -75,16 +81,18 @@ impl<'a> Evaluator<'a> {
         })
     }
 
+    #[inline(never)]
     pub(super) fn len(&self, call: &'a Call) -> Eval<'a> {
         let count = |text: &str| i64::try_from(text.chars().count()).unwrap_or(i64::MAX);
         match self.argument(call, 0)? {
-            Value::List(values) if values.len() != 1 => {
+            Value::List(values) if values.len() > 1 => {
                 Ok(Value::List(values.iter().map(|value| Cow::Owned(count(value).to_string())).collect()))
             }
             value => Ok(Value::integer(self.text(value)?.map_or(0, |text| count(&text)))),
         }
     }
 
+    #[inline(never)]
     pub(super) fn word(&self, call: &'a Call) -> Eval<'a> {
         let source = self.argument(call, 0)?;
         let number = self.integer(call, 1)?;
@@ -105,6 +113,7 @@ impl<'a> Evaluator<'a> {
         })
     }
 
+    #[inline(never)]
     pub(super) fn in_str(&self, call: &'a Call) -> Eval<'a> {
         let source = self.argument(call, 0)?;
         let wanted = self.text_or_empty(call, 1)?;
@@ -128,6 +137,7 @@ impl<'a> Evaluator<'a> {
         Ok(Value::integer(i64::try_from(found).unwrap_or(0)))
     }
 
+    #[inline(never)]
     pub(super) fn dn_component(&self, call: &'a Call) -> Eval<'a> {
         let source = self.argument(call, 0)?;
         let number = self.integer(call, 1)?;
@@ -138,6 +148,7 @@ impl<'a> Evaluator<'a> {
         Ok(Value::from(dn_value(&dn, index)))
     }
 
+    #[inline(never)]
     pub(super) fn convert_to_base64(&self, call: &'a Call) -> Eval<'a> {
         self.map_argument(call, |text| {
             let bytes: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
@@ -145,6 +156,7 @@ impl<'a> Evaluator<'a> {
         })
     }
 
+    #[inline(never)]
     pub(super) fn convert_from_base64(&self, call: &'a Call) -> Eval<'a> {
         let encoding = self.text_or_empty(call, 1)?;
         self.map_argument(call, |text| {
@@ -166,6 +178,7 @@ impl<'a> Evaluator<'a> {
         })
     }
 
+    #[inline(never)]
     pub(super) fn convert_to_utf8_hex(&self, call: &'a Call) -> Eval<'a> {
         self.map_argument(call, |text| {
             let mut hex = String::with_capacity(text.len() * 2);
@@ -198,6 +211,7 @@ pub(super) fn append<'a>(left: Cow<'a, str>, right: &str) -> Cow<'a, str> {
 }
 
 /// A piece of a text: borrowed from a borrowed one, cut out of an owned one.
+#[inline]
 pub(super) fn sliced<'a>(text: Cow<'a, str>, slice: impl for<'t> FnOnce(&'t str) -> &'t str) -> Cow<'a, str> {
     match text {
         Cow::Borrowed(text) => Cow::Borrowed(slice(text)),

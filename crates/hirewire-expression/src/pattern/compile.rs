@@ -109,7 +109,11 @@ pub(super) enum Start {
     /// At the beginning of the text only.
     Anchored,
     /// The pattern is a loop over this set up to the end: the run of members before it.
-    TrailingRun(Set),
+    TrailingRun {
+        set: Set,
+        /// The end may be before a final line feed.
+        line_feed: bool,
+    },
 }
 
 #[derive(Debug)]
@@ -126,6 +130,8 @@ pub(super) struct Program {
     /// The pattern begins with an unbounded loop over this set that gives nothing back: when an attempt fails,
     /// all attempts within the run of members fail at the same place.
     pub(super) leading_run: Option<usize>,
+    /// There is only one way through the program: nothing is ever tried again.
+    pub(super) linear: bool,
 }
 
 pub(super) fn compile(syntax: &Syntax) -> Result<Program, PatternError> {
@@ -148,8 +154,17 @@ pub(super) fn compile(syntax: &Syntax) -> Result<Program, PatternError> {
         start: Start::Anywhere,
         points: memoizable.then_some(points),
         leading_run: None,
+        linear: false,
     };
     make_possessive(&mut program);
+    program.linear = program.insts.iter().all(|inst| match inst {
+        Inst::Match | Inst::Mark(_) | Inst::Capture { .. } | Inst::CaptureLast { .. } | Inst::Assert(_) => {
+            true
+        }
+        Inst::Set { back, .. } => !back,
+        Inst::Loop { kind, back, .. } => *kind == LoopKind::Possessive && !back,
+        _ => false,
+    });
     program.leading_run = leading_run(&program);
     program.start = start_of(&program);
     Ok(program)
@@ -473,10 +488,13 @@ fn start_of(program: &Program) -> Start {
                 .iter()
                 .filter(|inst| !matches!(inst, Inst::Capture { .. } | Inst::CaptureLast { .. }))
                 .collect();
-            let to_end =
-                matches!(rest[..], [Inst::Assert(Assertion::End | Assertion::EndOrLineFeed), Inst::Match]);
-            if to_end && !program.sets[set].contains('\n') {
-                return Start::TrailingRun(program.sets[set].clone());
+            let line_feed = match rest[..] {
+                [Inst::Assert(Assertion::End), Inst::Match] => Some(false),
+                [Inst::Assert(Assertion::EndOrLineFeed), Inst::Match] => Some(true),
+                _ => None,
+            };
+            if let Some(line_feed) = line_feed.filter(|_| !program.sets[set].contains('\n')) {
+                return Start::TrailingRun { set: program.sets[set].clone(), line_feed };
             }
         }
         _ => {}

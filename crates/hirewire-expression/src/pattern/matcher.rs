@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use super::compile::{Inst, LoopKind, Program, Start, SubKind};
-use super::set;
+use super::set::{self, Set};
 use super::syntax::Assertion;
 
 /// Steps that one evaluation may cost; a few milliseconds.
@@ -80,28 +80,32 @@ enum Undo {
 /// A few positions without allocation.
 #[derive(Debug)]
 struct Positions {
-    few: [usize; 16],
-    many: Vec<usize>,
+    few: [u32; 8],
+    many: Vec<u32>,
 }
 
 impl Positions {
+    #[inline(always)]
     fn new(length: usize) -> Self {
-        let many = if length > 16 { vec![NOWHERE; length] } else { Vec::new() };
-        Self { few: [NOWHERE; 16], many }
+        let many = if length > 8 { vec![u32::MAX; length] } else { Vec::new() };
+        Self { few: [u32::MAX; 8], many }
     }
 
     fn clear(&mut self) {
-        self.few = [NOWHERE; 16];
-        self.many.fill(NOWHERE);
+        self.few = [u32::MAX; 8];
+        self.many.fill(u32::MAX);
     }
 
     fn get(&self, index: usize) -> usize {
-        if self.many.is_empty() { self.few[index & 15] } else { self.many[index] }
+        let value = if self.many.is_empty() { self.few[index & 7] } else { self.many[index] };
+        if value == u32::MAX { NOWHERE } else { value as usize }
     }
 
+    /// Texts are shorter than 4 GiB: [`Matcher::find`] refuses longer ones.
     fn set(&mut self, index: usize, value: usize) {
+        let value = u32::try_from(value).unwrap_or(u32::MAX);
         if self.many.is_empty() {
-            self.few[index & 15] = value;
+            self.few[index & 7] = value;
         } else {
             self.many[index] = value;
         }
@@ -117,6 +121,12 @@ struct Memo {
     worth_after: u64,
 }
 
+/// Start and end of the run of members before the end, or before a final line feed.
+pub(super) fn trailing_run(set: &Set, line_feed: bool, text: &str) -> (usize, usize) {
+    let last = text.len() - usize::from(line_feed && text.ends_with('\n'));
+    (set.run_before(text, last), last)
+}
+
 impl Drop for Matcher<'_> {
     fn drop(&mut self) {
         self.budget.0.set(self.steps_left);
@@ -124,6 +134,7 @@ impl Drop for Matcher<'_> {
 }
 
 impl<'m> Matcher<'m> {
+    #[inline(always)]
     pub(super) fn new(program: &'m Program, text: &'m str, budget: &'m Budget) -> Self {
         let states = program.points.map_or(0, |points| points * 2 * (text.len() + 1));
         let possible = states > 0 && states <= MAXIMUM_MEMO;
@@ -150,6 +161,9 @@ impl<'m> Matcher<'m> {
 
     /// The leftmost match at or after `from`.
     pub(super) fn find(&mut self, from: usize) -> Result<Option<(usize, usize)>, TooManySteps> {
+        if self.text.len() >= u32::MAX as usize {
+            return Err(TooManySteps);
+        }
         self.search_start = from;
         self.memo.bits.clear();
         let steps_before = self.steps_left;
@@ -160,7 +174,8 @@ impl<'m> Matcher<'m> {
                 self.groups.clear();
                 self.dirty = false;
             }
-            if let Some(end) = self.run(0, start, steps_before)? {
+            let end = if self.program.linear { self.walk(start)? } else { self.run(0, start, steps_before)? };
+            if let Some(end) = end {
                 self.groups.set(0, start);
                 self.groups.set(1, end);
                 self.dirty = true;
@@ -186,10 +201,10 @@ impl<'m> Matcher<'m> {
                 self.spend((found.unwrap_or(self.text.len()) - at) as u64 / 16)?;
                 found
             }
-            Start::TrailingRun(set) => {
-                let last = self.text.len() - usize::from(self.text.ends_with('\n'));
+            Start::TrailingRun { set, line_feed } => {
+                let (start, last) = trailing_run(set, *line_feed, self.text);
                 self.spend(1)?;
-                Some(if at > last { at } else { at.max(set.run_before(self.text, last)) })
+                Some(if at > last { at } else { at.max(start) })
             }
         })
     }
@@ -205,6 +220,40 @@ impl<'m> Matcher<'m> {
                 Err(TooManySteps)
             }
         }
+    }
+
+    /// Goes the only way through a linear program.
+    fn walk(&mut self, start: usize) -> Result<Option<usize>, TooManySteps> {
+        let program = self.program;
+        let mut at = start;
+        self.spend(program.insts.len() as u64)?;
+        for inst in &program.insts {
+            match *inst {
+                Inst::Set { set, .. } => match program.sets[set].match_at(self.text, at) {
+                    Some(length) => at += length,
+                    None => return Ok(None),
+                },
+                Inst::Loop { set, min: 0, max: u32::MAX, .. } => {
+                    let end = program.sets[set].run(self.text, at);
+                    self.spend((end - at) as u64 / 16)?;
+                    at = end;
+                }
+                Inst::Loop { set, min, max, kind, back } => {
+                    match self.enter_loop(0, at, (set, min, max, back), kind, 0)? {
+                        Some((_, end)) => at = end,
+                        None => return Ok(None),
+                    }
+                }
+                Inst::Mark(mark) => self.marks.set(mark, at),
+                Inst::Capture { number, mark } => self.capture(number, self.marks.get(mark), at),
+                Inst::CaptureLast { number, mark, back } => {
+                    self.capture_last(number, self.marks.get(mark), at, back);
+                }
+                Inst::Assert(assertion) if !self.holds(assertion, at) => return Ok(None),
+                _ => {}
+            }
+        }
+        Ok(Some(at))
     }
 
     /// Runs from an instruction to its `Match`; gives the end of the match.

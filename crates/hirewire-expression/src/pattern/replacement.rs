@@ -51,6 +51,11 @@ impl Replacement {
         Self(parts)
     }
 
+    /// Whether matches are simply removed.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Calls `push` with each piece of the replacement; pieces of the input as ranges.
     pub(super) fn expand(&self, matcher: &Matcher<'_>, input: &str, mut push: impl FnMut(Piece<'_>)) {
         let (start, end) = matcher.group(0).unwrap_or((0, 0));

@@ -78,8 +78,8 @@ fn trees_without_text_give_the_same_expression() {
         let expression = Expression::parse(text).expect(text);
         let rebuilt = Expression::from_tree(&without_text(&expression.to_tree())).expect(text);
         assert_eq!(
-            rebuilt.evaluate(&person, &environment).map_err(|error| error.detail),
-            expression.evaluate(&person, &environment).map_err(|error| error.detail),
+            rebuilt.evaluate(&person, &environment).map_err(|error| error.detail.clone()),
+            expression.evaluate(&person, &environment).map_err(|error| error.detail.clone()),
             "{text} became {rebuilt}"
         );
     }
@@ -126,7 +126,7 @@ fn a_trace_shows_what_was_evaluated_and_nothing_else() {
     assert_eq!(trace.root.result, TraceResult::Value("y!".into()));
     let shown: Vec<(&str, usize)> =
         trace.root.children.iter().map(|child| (child.text.as_str(), child.children.len())).collect();
-    assert_eq!(shown, [("[a]", 0), (r#"Append([b], "!")"#, 2)]);
+    assert_eq!(shown, [("[a]", 0), (r#""x""#, 0), (r#"Append([b], "!")"#, 2)]);
     let failed = Expression::parse("Append([a], CDate([b]))").expect("parses").trace(&person, &environment);
     assert_eq!(failed.root.result, TraceResult::Failed);
     assert!(failed.outcome.is_err());
