@@ -32,7 +32,8 @@ pub const TEMPLATES: [Template; 5] = [
     Template {
         id: "API2LDAP",
         name: "API-driven provisioning to an LDAP directory",
-        description: "inetOrgPerson entries as OpenLDAP keeps them, matched by employeeNumber.",
+        description: "inetOrgPerson entries as OpenLDAP keeps them, matched by employeeNumber. Account state is the \
+                      virtual attribute accountDisabled, for which the target writes its configured lock attribute.",
         text: include_str!("../templates/openldap.json"),
     },
     Template {

@@ -15,7 +15,7 @@ pub(super) fn source(at: &At<'_>, notes: &mut Notes) -> Option<MappingSource> {
     let at = At::new(node, path.clone(), notes)?;
     at.note_unknown(SOURCE, notes);
     let kind = kind_of(&at, notes);
-    let expression = at.optional_text("expression", notes);
+    let expression = at.optional_text("expression", notes).filter(|text| !text.trim().is_empty());
     let from_tree = tree_of(node).and_then(|tree| Expression::from_tree(&tree).ok());
     let expression = match (expression, from_tree) {
         (Some(text), tree) => {

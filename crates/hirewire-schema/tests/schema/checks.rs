@@ -311,6 +311,38 @@ fn directories_are_checked() {
 }
 
 #[test]
+fn a_source_is_built_from_its_tree_when_the_expression_is_missing() {
+    let with_source = |source: Value| {
+        changed("inbound-to-entra", |document| {
+            document["synchronizationRules"][0]["objectMappings"][0]["attributeMappings"][TITLE]["source"] =
+                source;
+        })
+        .schema()
+    };
+    let attribute = |name: &str| json!({ "name": name, "type": "Attribute", "parameters": [] });
+    let tree = json!({ "expression": null, "name": "Join", "type": "Function", "parameters": [
+        { "key": "separator", "value": { "name": " ", "type": "Constant" } },
+        { "key": "source", "value": attribute("title") },
+        { "key": "source", "value": attribute("userType") }
+    ] });
+    for (source, expected) in [
+        (attribute("title"), "[title]"),
+        (tree, r#"Join(" ", [title], [userType])"#),
+        (json!({ "name": "IT \"staff\"", "type": "Constant" }), r#""IT \"staff\"""#),
+        (json!({ "expression": "[title]" }), "[title]"),
+    ] {
+        let schema = with_source(source);
+        let row = schema.rules[0].object_mappings[0].row("jobTitle").expect("a row");
+        assert_eq!(row.source.as_ref().map(|source| source.expression.as_str()), Some(expected));
+        assert_eq!(check(&schema), []);
+    }
+    for source in [json!({}), json!({ "expression": " " }), json!({ "type": "Function" })] {
+        let findings = check(&with_source(source.clone()));
+        assert_eq!(findings.first().map(|finding| finding.rule), Some("no-expression"), "{source}");
+    }
+}
+
+#[test]
 fn a_schema_without_mappings_is_an_error() {
     let document = changed("inbound-to-entra", |document| {
         document["synchronizationRules"][0]["objectMappings"] = json!([]);
