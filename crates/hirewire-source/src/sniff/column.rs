@@ -68,8 +68,20 @@ pub(crate) struct Seen {
 impl Seen {
     pub(crate) fn of(table: &Table, at: usize) -> Self {
         let name = table.names[at].clone();
-        let segments: Vec<&str> =
-            if table.json { name.split(['.', '/']).filter(|s| *s != "value").collect() } else { vec![&name] };
+        let segments: Vec<&str> = if table.json {
+            name.split(['.', '/']).filter(|s| !matches!(*s, "value" | "attributes")).collect()
+        } else {
+            vec![&name]
+        };
+        // Beside `…value` stand its label and its type.
+        let beside = name
+            .rsplit_once('.')
+            .filter(|(_, last)| matches!(*last, "label" | "type" | "universal_id"))
+            .is_some_and(|(group, _)| {
+                let value = format!("{group}.value");
+                table.names.iter().any(|n| n.starts_with(&value))
+            });
+        let segments = if beside { vec![""] } else { segments };
         let tail = |n: usize| squash(&segments[segments.len().saturating_sub(n)..].join(" "));
         // `department.name` is about the department.
         let general =

@@ -50,6 +50,12 @@ pub(crate) fn assign(columns: &[Seen], headless: bool) -> Roles {
         }
     }
     name_is_surname(columns, &mut roles);
+    if let (None, Some(called)) =
+        (roles.get(Role::First), roles.get(Role::Preferred).filter(|c| columns[*c].coverage() > 0.9))
+    {
+        roles.columns.remove(&Role::Preferred);
+        roles.columns.insert(Role::First, called);
+    }
     by_values(columns, &mut roles, &mut used, headless);
     find_key(columns, &mut roles, headless);
     find_manager(columns, &mut roles, headless);
@@ -377,7 +383,7 @@ fn find_manager(columns: &[Seen], roles: &mut Roles, headless: bool) {
             || column.filled == 0
             || column.is_date()
             || (taken && !manager)
-            || (!manager && !headless && named.first().is_some_and(|(_, s)| *s >= 50))
+            || (!manager && !headless && named.first().is_some_and(|(r, s)| *s >= 50 && *r != Role::Key))
         {
             continue;
         }

@@ -84,7 +84,7 @@ pub(crate) const WORDS: &[(Role, &str)] = &[
         Role::Manager,
         "上司 直属上级 руководитель manageremployeenumber manageremployeeid managerid managernumber supervisorid supervisornumber reportstoid manager \
          supervisor reportsto reportingto =boss linemanager vorgesetzte vorgesetzter fuhrungskraft =leiter teamleiter \
-         superieur responsable manageurid manageur =nplus1 =n+1 hierarchique jefe superior responsabile =capo chefia =gestor gestor \
+         superieur responsable manageurid manageur =nplus1 =n+1 n+1matricule matriculen+1 nommanager hierarchique jefe superior responsabile =capo chefia =gestor gestor \
          superiorhierarquico leidinggevende =chef chefanst narmastechef nmstechef =leder leder narmesteleder lahiesimies esimies \
          przelozony kierownik nadrizeny felettes vezeto directreport teamlead =mgr mgrid mgrempno mgrno mgrnumber =mgr1 =supv leidinggev",
     ),
@@ -117,7 +117,7 @@ pub(crate) const WORDS: &[(Role, &str)] = &[
     (
         Role::Last,
         "lastname surname =姓 =氏 фамилия familyname legallastname legalnamelastname nachname familienname =nachn =zuname apellidos apellido \
-         primerapellido cognome =nom nomdefamille nomfamille sobrenome apelido ultimonome achternaam nazwisko =efternamn =etternavn \
+         primerapellido cognome =nom nomdenaissance nomusage nomdefamille nomfamille sobrenome apelido ultimonome achternaam nazwisko =efternamn =etternavn \
          =efternavn sukunimi prijmeni vezeteknev csaladnev =last =family lname =lastnm",
     ),
     (
@@ -144,7 +144,7 @@ pub(crate) const WORDS: &[(Role, &str)] = &[
     ),
     (
         Role::Hire,
-        "hiredate dateofhire 入社日 入职日期 датаприема startdate employmentstartdate dateofjoining joiningdate joindate datestarted positionstartdate dateemployed lasthiredate \
+        "hiredate begindatum entree dateofhire 入社日 入职日期 датаприема startdate employmentstartdate dateofjoining joiningdate joindate datestarted positionstartdate dateemployed lasthiredate \
          rehiredate mostrecenthiredate eintrittsdatum eintritt =begda beginndatum dienstbeginn =beginn vertragsbeginn einstellungsdatum \
          dateentree datedentree dateembauche datedembauche dateanciennet datedebut dateiniciocontrato fechaingreso fechadeingreso \
          fechaalta fechadealta fechainicio fechacontratacion fechadecontratacion dataassunzione datadiassunzione datainizio dataadmissao datadeadmissao \
@@ -159,7 +159,7 @@ pub(crate) const WORDS: &[(Role, &str)] = &[
          datesortie datedesortie datedepart datededepart datefin fechabaja fechadebaja fechafin fechasalida fechacese fechaegreso fechatermino \
          datacessazione datafine dataterminazione datadimissioni datarescisao datademissao datadesligamento datasaida datatermino datafim uitdiensttreding \
          datumuitdienst uitdienst einddatum datazwolnienia datazakonczenia slutdatum slutdato avgangsdatum fratraedelsesdato fratredelsesdato sluttdato \
-         demissao desligamento rescisao cessazione dimissioni =baja =salida =sortie departure departdate datedepart cessation separation =enddt =termdt =exitdt offboarding paattymispaiva lopetuspaiva datumukonceni vystup kilepes validto =end =left =leaver effectiveend completiondate",
+         einddatumdienstverband sortie depart demissao desligamento rescisao cessazione dimissioni =baja =salida =sortie departure departdate datedepart cessation separation =enddt =termdt =exitdt offboarding paattymispaiva lopetuspaiva datumukonceni vystup kilepes validto =end =left =leaver effectiveend completiondate",
     ),
     (
         Role::Title,
@@ -177,7 +177,7 @@ pub(crate) const WORDS: &[(Role, &str)] = &[
         Role::Department,
         "departmentname departmentdescription 部署 部門 部门 отдел подразделение homedepartment department =dept deptname abteilung =orgtx organisationseinheit orgeinheit orgunit organizationalunit supervisoryorganization \
          departement =service departamento =area reparto dipartimento ufficio setor afdeling dzial avdelning avdeling afdeling osasto oddeleni utvar \
-         osztaly organization organisation organizationalunitname =team orglevel2 homedepartmentdescription kostenstellenbezeichnung orgeh",
+         osztaly organisatorischeeenheid organization organisation organizationalunitname =team orglevel2 homedepartmentdescription kostenstellenbezeichnung orgeh",
     ),
     (
         Role::CostCenter,
