@@ -15,139 +15,135 @@ use crate::value::{Account, AttributeValue, Attributes};
 /// Accounts of a target by anchor and by the values of chosen attributes.
 #[derive(Debug)]
 pub struct TargetIndex {
-    /// Attribute names; accounts refer to them by number.
+    /// Attribute names; accounts refer to them by number. Those of key attributes come first.
     names: Vec<String>,
     keys: Vec<KeyTable>,
-    /// Where each account begins; `None` when it was removed.
-    places: Vec<Option<Place>>,
+    /// Accounts, each with its length before it, beginning at multiples of [`UNIT`].
     buffer: Vec<u8>,
     /// Bytes of the buffer that no account uses any more.
     dead: usize,
     by_anchor: Entries,
-    live: usize,
     state: FixedState,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Place {
-    at: usize,
-    length: u32,
-}
+/// Accounts begin at multiples of this, so that a table entry of 32 bits reaches 32 GiB.
+const UNIT: usize = 8;
+/// Bytes of an account's length.
+const HEADER: usize = 4;
 
 /// One attribute that accounts are looked up by.
 #[derive(Debug)]
 struct KeyTable {
     attribute: String,
     case_exact: bool,
-    /// Part of the hash and the account: equality is checked on the account itself.
     entries: Entries,
 }
 
 impl TargetIndex {
     /// An empty index with the schema's matching and unique attributes as keys.
     pub fn new(schema: &CompiledSchema) -> Self {
+        let matching =
+            schema.matching_attributes().map(|attribute| (attribute.name.as_str(), attribute.case_exact));
+        // SelectUniqueValue compares ignoring case.
+        let unique = schema.unique_attributes().map(|attribute| (attribute.name.as_str(), false));
+        Self::with_keys(matching.chain(unique))
+    }
+
+    fn with_keys<'k>(keys: impl Iterator<Item = (&'k str, bool)>) -> Self {
         let mut index = Self {
             names: Vec::new(),
             keys: Vec::new(),
-            places: Vec::new(),
             buffer: Vec::new(),
             dead: 0,
             by_anchor: HashTable::new(),
-            live: 0,
             state: FixedState::default(),
         };
-        for attribute in schema.matching_attributes() {
-            index.add_key(&attribute.name, attribute.case_exact);
-        }
-        // SelectUniqueValue compares ignoring case.
-        for attribute in schema.unique_attributes() {
-            index.add_key(&attribute.name, false);
+        for (attribute, case_exact) in keys {
+            if index.keys.iter().all(|key| key.attribute != attribute) {
+                let attribute = attribute.to_owned();
+                index.names.push(attribute.clone());
+                index.keys.push(KeyTable { attribute, case_exact, entries: HashTable::new() });
+            }
         }
         index
     }
 
-    fn add_key(&mut self, attribute: &str, case_exact: bool) {
-        if self.keys.iter().all(|key| key.attribute != attribute) {
-            self.keys.push(KeyTable {
-                attribute: attribute.to_owned(),
-                case_exact,
-                entries: HashTable::new(),
-            });
-            // Key attributes have the lowest numbers and stand first in each account.
-            self.names.push(attribute.to_owned());
-        }
-    }
-
     /// Accounts held.
     pub fn len(&self) -> usize {
-        self.live
+        self.by_anchor.len()
     }
 
     /// Whether there is no account.
     pub fn is_empty(&self) -> bool {
-        self.live == 0
+        self.by_anchor.is_empty()
     }
 
     /// Bytes held in memory.
     pub fn bytes(&self) -> usize {
         let tables: usize = self.keys.iter().map(|key| key.entries.allocation_size()).sum();
-        self.buffer.capacity()
-            + self.places.capacity() * size_of::<Option<Place>>()
-            + self.by_anchor.allocation_size()
-            + tables
+        self.buffer.capacity() + self.by_anchor.allocation_size() + tables
     }
 
-    /// Adds an account, or replaces the one with this anchor.
-    pub fn insert(&mut self, account: &Account) {
+    /// Adds an account, or replaces the one with this anchor. False when the index is full (32 GiB), or the account
+    /// is larger than 4 GiB.
+    pub fn insert(&mut self, account: &Account) -> bool {
         self.remove(&account.anchor);
-        let Ok(number) = u32::try_from(self.places.len()) else { return };
+        let Ok(unit) = u32::try_from(self.buffer.len() / UNIT) else { return false };
         let at = self.buffer.len();
         self.encode(account);
-        let length = u32::try_from(self.buffer.len() - at).unwrap_or(u32::MAX);
-        self.places.push(Some(Place { at, length }));
-        self.live += 1;
-        add(&mut self.by_anchor, part(self.state.hash_one(account.anchor.as_str())), number);
+        let Ok(length) = u32::try_from(self.buffer.len() - at - HEADER) else {
+            self.buffer.truncate(at);
+            return false;
+        };
+        self.buffer[at..at + HEADER].copy_from_slice(&length.to_le_bytes());
+        self.buffer.resize(self.buffer.len().next_multiple_of(UNIT), 0);
+        add(&mut self.by_anchor, part(self.state.hash_one(account.anchor.as_str())), unit);
         for key in &mut self.keys {
             if let Some(value) = account.attributes.get(&key.attribute) {
-                key.insert(&self.state, value, number);
+                key.insert(&self.state, value, unit);
             }
         }
+        true
     }
 
     /// The account of an anchor.
     pub fn get(&self, anchor: &str) -> Option<Account> {
-        self.number(anchor).and_then(|number| self.account(number))
+        self.account(self.unit(anchor)?)
     }
 
     /// Live and soft-deleted accounts that hold the value, in the attribute's own equality.
     pub fn find(&self, key: &MatchKey) -> Vec<Account> {
-        self.numbers(&key.attribute, &key.value).filter_map(|number| self.account(number)).collect()
+        let mut accounts = Vec::new();
+        self.each(&key.attribute, &key.value, &mut |unit| accounts.extend(self.account(unit)));
+        accounts
     }
 
-    /// The anchors of accounts that hold the value: [`find`](Self::find) without reading the accounts.
-    pub fn anchors<'i>(&'i self, key: &'i MatchKey) -> impl Iterator<Item = &'i str> + use<'i> {
-        self.numbers(&key.attribute, &key.value).filter_map(|number| self.reader(number)?.text())
+    /// How many accounts hold the value: [`find`](Self::find) without reading the accounts.
+    pub fn count(&self, key: &MatchKey) -> usize {
+        let mut count = 0;
+        self.each(&key.attribute, &key.value, &mut |_| count += 1);
+        count
     }
 
-    /// Whether any account holds the value in a key attribute; false for other attributes.
+    /// Whether any account holds the text in a key attribute; false for other attributes.
     pub fn holds(&self, attribute: &str, text: &str) -> bool {
-        self.numbers(attribute, &AttributeValue::Text(text.to_owned())).next().is_some()
+        self.count(&MatchKey {
+            attribute: attribute.to_owned(),
+            value: AttributeValue::Text(text.to_owned()),
+        }) > 0
     }
 
     /// Takes an account out.
     pub fn remove(&mut self, anchor: &str) {
-        let Some(number) = self.number(anchor) else { return };
-        let Some(account) = self.account(number) else { return };
+        let Some(unit) = self.unit(anchor) else { return };
+        let Some(account) = self.account(unit) else { return };
         for key in &mut self.keys {
             if let Some(value) = account.attributes.get(&key.attribute) {
-                key.remove(&self.state, value, number);
+                key.remove(&self.state, value, unit);
             }
         }
-        take(&mut self.by_anchor, part(self.state.hash_one(anchor)), number);
-        if let Some(place) = self.places[number as usize].take() {
-            self.dead += place.length as usize;
-        }
-        self.live -= 1;
+        take(&mut self.by_anchor, part(self.state.hash_one(anchor)), unit);
+        self.dead += self.reader(unit).map_or(0, |reader| reader.0.len() + HEADER);
         if self.dead > self.buffer.len() / 2 && self.dead > 1 << 20 {
             self.compact();
         }
@@ -165,37 +161,36 @@ impl TargetIndex {
         self.insert(&account);
     }
 
-    fn numbers<'i>(
-        &'i self,
-        attribute: &str,
-        value: &'i AttributeValue,
-    ) -> impl Iterator<Item = u32> + use<'i> {
-        let name = self.keys.iter().position(|key| key.attribute == attribute);
-        let mut parts = Vec::new();
-        if let Some(name) = name {
-            self.keys[name].each_part(&self.state, value, &mut |part| parts.push((name, part)));
-        }
-        parts.into_iter().flat_map(move |(name, part)| {
-            let key = &self.keys[name];
-            candidates(&key.entries, part).filter(move |number| {
-                let reader = self.reader(*number);
-                reader.and_then(|r| r.holds(name, self.keys.len(), key.case_exact, value)) == Some(true)
-            })
-        })
+    /// Hands every account that holds the value to `each`.
+    fn each(&self, attribute: &str, value: &AttributeValue, each: &mut dyn FnMut(u32)) {
+        let Some(name) = self.keys.iter().position(|key| key.attribute == attribute) else { return };
+        let key = &self.keys[name];
+        key.each_part(&self.state, value, &mut |part| {
+            for unit in candidates(&key.entries, part) {
+                let holds = self
+                    .reader(unit)
+                    .and_then(|reader| reader.holds(name, self.keys.len(), key.case_exact, value));
+                if holds == Some(true) {
+                    each(unit);
+                }
+            }
+        });
     }
 
-    fn number(&self, anchor: &str) -> Option<u32> {
+    fn unit(&self, anchor: &str) -> Option<u32> {
         candidates(&self.by_anchor, part(self.state.hash_one(anchor)))
-            .find(|number| self.reader(*number).and_then(|mut reader| reader.text()) == Some(anchor))
+            .find(|unit| self.reader(*unit).and_then(|mut reader| reader.bytes()) == Some(anchor.as_bytes()))
     }
 
-    fn reader(&self, number: u32) -> Option<Reader<'_>> {
-        let place = (*self.places.get(number as usize)?)?;
-        Some(Reader(self.buffer.get(place.at..place.at + place.length as usize)?))
+    fn reader(&self, unit: u32) -> Option<Reader<'_>> {
+        let at = unit as usize * UNIT;
+        let (header, rest) = self.buffer.get(at..)?.split_at_checked(HEADER)?;
+        let length = u32::from_le_bytes(header.try_into().ok()?) as usize;
+        Some(Reader(rest.get(..length)?))
     }
 
-    fn account(&self, number: u32) -> Option<Account> {
-        let mut reader = self.reader(number)?;
+    fn account(&self, unit: u32) -> Option<Account> {
+        let mut reader = self.reader(unit)?;
         let anchor = reader.text()?.to_owned();
         let soft_deleted = reader.byte()? == 1;
         let mut attributes = Attributes::new();
@@ -207,37 +202,38 @@ impl TargetIndex {
     }
 
     fn encode(&mut self, account: &Account) {
-        let buffer = &mut self.buffer;
+        let Self { buffer, keys, names, .. } = self;
+        buffer.extend_from_slice(&[0; HEADER]);
         write_bytes(buffer, account.anchor.as_bytes());
         buffer.push(u8::from(account.soft_deleted));
-        for (number, key) in self.keys.iter().enumerate() {
+        for (number, key) in keys.iter().enumerate() {
             if let Some(value) = account.attributes.get(&key.attribute) {
                 write_number(buffer, number);
                 write_value(buffer, value);
             }
         }
         for (name, value) in &account.attributes {
-            if self.keys.iter().any(|key| key.attribute == *name) {
-                continue;
-            }
-            let number = self.names.iter().position(|known| known == name).unwrap_or_else(|| {
-                self.names.push(name.clone());
-                self.names.len() - 1
+            let number = names.iter().position(|known| known == name).unwrap_or_else(|| {
+                names.push(name.clone());
+                names.len() - 1
             });
-            write_number(buffer, number);
-            write_value(buffer, value);
+            if number >= keys.len() {
+                write_number(buffer, number);
+                write_value(buffer, value);
+            }
         }
     }
 
+    /// Builds itself anew without the removed accounts.
     fn compact(&mut self) {
-        let mut buffer = Vec::with_capacity(self.buffer.len() - self.dead);
-        for place in self.places.iter_mut().flatten() {
-            let bytes = self.buffer.get(place.at..place.at + place.length as usize).unwrap_or_default();
-            place.at = buffer.len();
-            buffer.extend_from_slice(bytes);
+        let keys = self.keys.iter().map(|key| (key.attribute.as_str(), key.case_exact));
+        let mut fresh = Self::with_keys(keys);
+        for (_, unit) in &self.by_anchor {
+            if let Some(account) = self.account(*unit) {
+                fresh.insert(&account);
+            }
         }
-        self.buffer = buffer;
-        self.dead = 0;
+        *self = fresh;
     }
 }
 
@@ -253,12 +249,12 @@ fn spread(part: u32) -> u64 {
 
 type Entries = HashTable<(u32, u32)>;
 
-fn add(entries: &mut Entries, part: u32, number: u32) {
-    entries.insert_unique(spread(part), (part, number), |entry| spread(entry.0));
+fn add(entries: &mut Entries, part: u32, unit: u32) {
+    entries.insert_unique(spread(part), (part, unit), |entry| spread(entry.0));
 }
 
-fn take(entries: &mut Entries, part: u32, number: u32) {
-    if let Ok(entry) = entries.find_entry(spread(part), |entry| *entry == (part, number)) {
+fn take(entries: &mut Entries, part: u32, unit: u32) {
+    if let Ok(entry) = entries.find_entry(spread(part), |entry| *entry == (part, unit)) {
         entry.remove();
     }
 }
@@ -269,27 +265,28 @@ fn candidates(entries: &Entries, part: u32) -> impl Iterator<Item = u32> {
 
 impl KeyTable {
     fn each_part(&self, state: &FixedState, value: &AttributeValue, each: &mut dyn FnMut(u32)) {
-        match value {
-            AttributeValue::List(values) => {
-                values.iter().for_each(|value| self.each_part(state, value, each))
-            }
-            AttributeValue::Text(text) | AttributeValue::Reference(text) => {
-                each(part(state.hash_one(folded(text, self.case_exact).as_ref())));
-            }
-            other => each(part(state.hash_one(other.log_text().as_str()))),
+        each_part(state, self.case_exact, value, each);
+    }
+
+    fn insert(&mut self, state: &FixedState, value: &AttributeValue, unit: u32) {
+        each_part(state, self.case_exact, value, &mut |part| add(&mut self.entries, part, unit));
+    }
+
+    fn remove(&mut self, state: &FixedState, value: &AttributeValue, unit: u32) {
+        each_part(state, self.case_exact, value, &mut |part| take(&mut self.entries, part, unit));
+    }
+}
+
+/// The part of each single value's hash.
+fn each_part(state: &FixedState, case_exact: bool, value: &AttributeValue, each: &mut dyn FnMut(u32)) {
+    match value {
+        AttributeValue::List(values) => {
+            values.iter().for_each(|value| each_part(state, case_exact, value, each))
         }
-    }
-
-    fn insert(&mut self, state: &FixedState, value: &AttributeValue, number: u32) {
-        let mut parts = Vec::new();
-        self.each_part(state, value, &mut |part| parts.push(part));
-        parts.into_iter().for_each(|part| add(&mut self.entries, part, number));
-    }
-
-    fn remove(&mut self, state: &FixedState, value: &AttributeValue, number: u32) {
-        let mut parts = Vec::new();
-        self.each_part(state, value, &mut |part| parts.push(part));
-        parts.into_iter().for_each(|part| take(&mut self.entries, part, number));
+        AttributeValue::Text(text) | AttributeValue::Reference(text) => {
+            each(part(state.hash_one(folded(text, case_exact).as_ref())));
+        }
+        other => each(part(state.hash_one(other.log_text().as_str()))),
     }
 }
 
@@ -375,7 +372,11 @@ impl<'b> Reader<'b> {
             }
             if let (Some(&TEXT), AttributeValue::Text(wanted)) = (self.0.first(), wanted) {
                 self.byte()?;
-                return Some(same_text(self.text()?, wanted, case_exact));
+                let held = self.bytes()?;
+                return Some(
+                    held == wanted.as_bytes()
+                        || same_text(std::str::from_utf8(held).ok()?, wanted, case_exact),
+                );
             }
             return Some(match self.value()? {
                 AttributeValue::List(values) => values.iter().any(|value| same(value, wanted, case_exact)),
@@ -430,20 +431,9 @@ mod tests {
     use super::*;
 
     fn index() -> TargetIndex {
-        let mut index = TargetIndex {
-            names: Vec::new(),
-            keys: Vec::new(),
-            places: Vec::new(),
-            buffer: Vec::new(),
-            dead: 0,
-            by_anchor: HashTable::new(),
-            live: 0,
-            state: FixedState::default(),
-        };
-        index.add_key("employeeId", false);
-        index.add_key("immutableId", true);
-        index.add_key("proxyAddresses", false);
-        index
+        TargetIndex::with_keys(
+            [("employeeId", false), ("immutableId", true), ("proxyAddresses", false)].into_iter(),
+        )
     }
 
     fn text(text: &str) -> AttributeValue {
@@ -457,8 +447,8 @@ mod tests {
 
     fn found(index: &TargetIndex, attribute: &str, value: AttributeValue) -> Vec<String> {
         let key = MatchKey { attribute: attribute.to_owned(), value };
-        let mut anchors: Vec<String> = index.anchors(&key).map(str::to_owned).collect();
-        assert_eq!(index.find(&key).len(), anchors.len());
+        let mut anchors: Vec<String> = index.find(&key).into_iter().map(|account| account.anchor).collect();
+        assert_eq!(index.count(&key), anchors.len());
         anchors.sort_unstable();
         anchors
     }
