@@ -266,7 +266,10 @@ impl Compiler<'_> {
         }
         let leaving_deletes =
             self.target.is_soft_deletion_supported() == Some(false) && self.target.account_state().is_none();
+        let mut by_name: Vec<usize> = (0..self.attributes.len()).collect();
+        by_name.sort_by(|a, b| self.attributes[*a].name.cmp(&self.attributes[*b].name));
         CompiledSchema {
+            by_name,
             wanted: self.wanted(&rows, account_state),
             settings: self.settings.clone(),
             enabled,

@@ -25,6 +25,8 @@ pub struct CompiledSchema {
     pub(crate) matching: Vec<usize>,
     /// Target attributes that rows write or a create needs.
     pub(crate) attributes: Vec<TargetAttribute>,
+    /// Indices of `attributes`, sorted by name.
+    pub(crate) by_name: Vec<usize>,
     pub(crate) account_state: Option<AccountState>,
     /// The slot of the source's account state, `active`.
     pub(crate) active: Option<usize>,

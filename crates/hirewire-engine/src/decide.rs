@@ -149,6 +149,8 @@ impl Prepared<'_> {
         around: &Surroundings<'_>,
     ) -> Result<Option<bool>, Stop> {
         let environment = self.environment(around.random);
+        let held = held.map(|account| mapping::Held::new(self.schema, account));
+        let held = held.as_ref();
         let mapped = mapping::map(self, values, held, around.neighbours, &environment)?;
         plan.changes = mapped.changes;
         plan.rows = mapped.rows;

@@ -7,7 +7,7 @@ use std::hash::BuildHasher;
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 
-use crate::compare::{folded, same_text};
+use crate::compare::folded;
 use crate::compiled::CompiledSchema;
 use crate::target::{Change, MatchKey};
 use crate::value::{Account, AttributeValue, Attributes};
@@ -15,7 +15,7 @@ use crate::value::{Account, AttributeValue, Attributes};
 /// Accounts of a target by anchor and by the values of chosen attributes.
 #[derive(Debug)]
 pub struct TargetIndex {
-    /// Attribute names; accounts refer to them by number. Those of key attributes come first.
+    /// Attribute names; accounts refer to them by number.
     names: Vec<String>,
     keys: Vec<KeyTable>,
     /// Accounts, each with its length before it, beginning at multiples of [`UNIT`].
@@ -36,7 +36,17 @@ const HEADER: usize = 4;
 struct KeyTable {
     attribute: String,
     case_exact: bool,
-    entries: Entries,
+    entries: HashTable<KeyEntry>,
+    /// The values in folded form, each with its length before it: small enough to stay near the processor, while
+    /// accounts do not.
+    values: Vec<u8>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct KeyEntry {
+    /// Where its value stands.
+    value: u32,
+    unit: u32,
 }
 
 impl TargetIndex {
@@ -61,8 +71,12 @@ impl TargetIndex {
         for (attribute, case_exact) in keys {
             if index.keys.iter().all(|key| key.attribute != attribute) {
                 let attribute = attribute.to_owned();
-                index.names.push(attribute.clone());
-                index.keys.push(KeyTable { attribute, case_exact, entries: HashTable::new() });
+                index.keys.push(KeyTable {
+                    attribute,
+                    case_exact,
+                    entries: HashTable::new(),
+                    values: Vec::new(),
+                });
             }
         }
         index
@@ -80,7 +94,8 @@ impl TargetIndex {
 
     /// Bytes held in memory.
     pub fn bytes(&self) -> usize {
-        let tables: usize = self.keys.iter().map(|key| key.entries.allocation_size()).sum();
+        let table = |key: &KeyTable| key.entries.allocation_size() + key.values.capacity();
+        let tables: usize = self.keys.iter().map(table).sum();
         self.buffer.capacity() + self.by_anchor.allocation_size() + tables
     }
 
@@ -163,18 +178,9 @@ impl TargetIndex {
 
     /// Hands every account that holds the value to `each`.
     fn each(&self, attribute: &str, value: &AttributeValue, each: &mut dyn FnMut(u32)) {
-        let Some(name) = self.keys.iter().position(|key| key.attribute == attribute) else { return };
-        let key = &self.keys[name];
-        key.each_part(&self.state, value, &mut |part| {
-            for unit in candidates(&key.entries, part) {
-                let holds = self
-                    .reader(unit)
-                    .and_then(|reader| reader.holds(name, self.keys.len(), key.case_exact, value));
-                if holds == Some(true) {
-                    each(unit);
-                }
-            }
-        });
+        if let Some(key) = self.keys.iter().find(|key| key.attribute == attribute) {
+            each_form(value, key.case_exact, &mut |form| key.units(&self.state, form).for_each(&mut *each));
+        }
     }
 
     fn unit(&self, anchor: &str) -> Option<u32> {
@@ -202,25 +208,17 @@ impl TargetIndex {
     }
 
     fn encode(&mut self, account: &Account) {
-        let Self { buffer, keys, names, .. } = self;
+        let Self { buffer, names, .. } = self;
         buffer.extend_from_slice(&[0; HEADER]);
         write_bytes(buffer, account.anchor.as_bytes());
         buffer.push(u8::from(account.soft_deleted));
-        for (number, key) in keys.iter().enumerate() {
-            if let Some(value) = account.attributes.get(&key.attribute) {
-                write_number(buffer, number);
-                write_value(buffer, value);
-            }
-        }
         for (name, value) in &account.attributes {
             let number = names.iter().position(|known| known == name).unwrap_or_else(|| {
                 names.push(name.clone());
                 names.len() - 1
             });
-            if number >= keys.len() {
-                write_number(buffer, number);
-                write_value(buffer, value);
-            }
+            write_number(buffer, number);
+            write_value(buffer, value);
         }
     }
 
@@ -264,29 +262,43 @@ fn candidates(entries: &Entries, part: u32) -> impl Iterator<Item = u32> {
 }
 
 impl KeyTable {
-    fn each_part(&self, state: &FixedState, value: &AttributeValue, each: &mut dyn FnMut(u32)) {
-        each_part(state, self.case_exact, value, each);
-    }
-
     fn insert(&mut self, state: &FixedState, value: &AttributeValue, unit: u32) {
-        each_part(state, self.case_exact, value, &mut |part| add(&mut self.entries, part, unit));
+        let Self { entries, values, case_exact, .. } = self;
+        each_form(value, *case_exact, &mut |form| {
+            let Ok(at) = u32::try_from(values.len()) else { return };
+            write_bytes(values, form.as_bytes());
+            let hash = |entry: &KeyEntry| state.hash_one(value_at(values, entry.value));
+            entries.insert_unique(state.hash_one(form.as_bytes()), KeyEntry { value: at, unit }, hash);
+        });
     }
 
     fn remove(&mut self, state: &FixedState, value: &AttributeValue, unit: u32) {
-        each_part(state, self.case_exact, value, &mut |part| take(&mut self.entries, part, unit));
+        let Self { entries, values, case_exact, .. } = self;
+        each_form(value, *case_exact, &mut |form| {
+            let same =
+                |entry: &KeyEntry| entry.unit == unit && value_at(values, entry.value) == form.as_bytes();
+            if let Ok(entry) = entries.find_entry(state.hash_one(form.as_bytes()), same) {
+                entry.remove();
+            }
+        });
+    }
+
+    fn units(&self, state: &FixedState, form: &str) -> impl Iterator<Item = u32> {
+        let same = move |entry: &&KeyEntry| value_at(&self.values, entry.value) == form.as_bytes();
+        self.entries.iter_hash(state.hash_one(form.as_bytes())).filter(same).map(|entry| entry.unit)
     }
 }
 
-/// The part of each single value's hash.
-fn each_part(state: &FixedState, case_exact: bool, value: &AttributeValue, each: &mut dyn FnMut(u32)) {
+fn value_at(values: &[u8], at: u32) -> &[u8] {
+    values.get(at as usize..).and_then(|rest| Reader(rest).bytes()).unwrap_or_default()
+}
+
+/// Each single value in the form in which equal ones are equal.
+fn each_form(value: &AttributeValue, case_exact: bool, each: &mut dyn FnMut(&str)) {
     match value {
-        AttributeValue::List(values) => {
-            values.iter().for_each(|value| each_part(state, case_exact, value, each))
-        }
-        AttributeValue::Text(text) | AttributeValue::Reference(text) => {
-            each(part(state.hash_one(folded(text, case_exact).as_ref())));
-        }
-        other => each(part(state.hash_one(other.log_text().as_str()))),
+        AttributeValue::List(values) => values.iter().for_each(|value| each_form(value, case_exact, each)),
+        AttributeValue::Text(text) | AttributeValue::Reference(text) => each(&folded(text, case_exact)),
+        other => each(&folded(&other.log_text(), case_exact)),
     }
 }
 
@@ -348,48 +360,6 @@ impl<'b> Reader<'b> {
                 AttributeValue::List((0..length).map(|_| self.value()).collect::<Option<_>>()?)
             }
         })
-    }
-
-    /// Whether the account holds `wanted` in the key attribute of this number. Key attributes stand first, so that
-    /// this reads a few bytes.
-    fn holds(
-        mut self,
-        name: usize,
-        key_count: usize,
-        case_exact: bool,
-        wanted: &AttributeValue,
-    ) -> Option<bool> {
-        self.bytes()?;
-        self.byte()?;
-        loop {
-            let number = self.number()?;
-            if number > name || number >= key_count {
-                return None;
-            }
-            if number < name {
-                self.value()?;
-                continue;
-            }
-            if let (Some(&TEXT), AttributeValue::Text(wanted)) = (self.0.first(), wanted) {
-                self.byte()?;
-                let held = self.bytes()?;
-                return Some(
-                    held == wanted.as_bytes()
-                        || same_text(std::str::from_utf8(held).ok()?, wanted, case_exact),
-                );
-            }
-            return Some(match self.value()? {
-                AttributeValue::List(values) => values.iter().any(|value| same(value, wanted, case_exact)),
-                single => same(&single, wanted, case_exact),
-            });
-        }
-    }
-}
-
-fn same(held: &AttributeValue, wanted: &AttributeValue, case_exact: bool) -> bool {
-    match wanted {
-        AttributeValue::List(values) => values.iter().any(|wanted| same(held, wanted, case_exact)),
-        single => same_text(&held.log_text(), &single.log_text(), case_exact),
     }
 }
 

@@ -4,12 +4,12 @@ use hirewire_schema::FlowType;
 
 use crate::attribute::AttributeType;
 use crate::compiled::RowSource;
-use crate::mapping::{RowContext, RowValues, Stop, failure_of};
+use crate::mapping::{Held, RowContext, RowValues, Stop, failure_of};
 use crate::neighbours::Neighbours;
 use crate::person::Prepared;
 use crate::plan::{ReferenceChange, ReferenceStatus, RowOutcome, Warning, WarningCode, Why};
 use crate::reason::Reason;
-use crate::value::{Account, AttributeValue};
+use crate::value::AttributeValue;
 
 /// What the reference rows give.
 #[derive(Debug, Default)]
@@ -23,7 +23,7 @@ pub(crate) struct References {
 pub(crate) fn references(
     person: &Prepared<'_>,
     values: &[Value<'_>],
-    held: Option<&Account>,
+    held: Option<&Held<'_>>,
     neighbours: &dyn Neighbours,
     environment: &Environment<'_>,
 ) -> Result<References, Stop> {
