@@ -8,6 +8,7 @@ use hirewire_store::Store;
 use jiff::Timestamp;
 use metrics_exporter_prometheus::PrometheusHandle;
 use secrecy::ExposeSecret as _;
+use tokio::sync::Semaphore;
 
 use crate::clock::Clock;
 use crate::emulator::Emulator;
@@ -17,6 +18,9 @@ use crate::identity::{IssuerKeys, KeyError, SeenAssertions, SigningKey};
 use crate::limits::Windows;
 use crate::service::Service;
 use crate::settings::Settings;
+
+/// Client secrets compared at a time.
+const MOST_SECRET_CHECKS: usize = 4;
 
 /// The instance cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +77,8 @@ pub struct App {
     pub seen_assertions: SeenAssertions,
     /// Counters of calls.
     pub limits: Limits,
+    /// Secrets compared at a time: each costs memory and a core, so that a flood of requests must queue.
+    pub secret_checks: Semaphore,
     /// How full the queues are.
     pub queue_counts: QueueCounts,
     /// Faults and recorded requests, for an emulator.
@@ -105,6 +111,7 @@ impl App {
             issuers: IssuerKeys::new(client),
             seen_assertions: SeenAssertions::default(),
             limits: Limits::default(),
+            secret_checks: Semaphore::new(MOST_SECRET_CHECKS),
             queue_counts: QueueCounts::default(),
             emulator: settings.emulator.then(Emulator::default),
             metrics: None,

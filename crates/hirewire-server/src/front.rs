@@ -7,7 +7,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
-use http::header::{ACCESS_CONTROL_REQUEST_METHOD, CACHE_CONTROL, EXPECT, HOST, HeaderName, ORIGIN, VARY};
+use http::header::{ACCESS_CONTROL_REQUEST_METHOD, CACHE_CONTROL, HOST, HeaderName, ORIGIN, VARY};
 use http::{HeaderMap, HeaderValue, Method};
 
 use crate::answer::Answer;
@@ -167,8 +167,7 @@ pub async fn dispatch(app: &Arc<App>, mut head: Head, incoming: Incoming) -> Ans
             error.answer(&head.ids, &head.base)
         }
     };
-    // A client that waits for `100 Continue` sends nothing after a final status.
-    if let Some(unread) = incoming.filter(|_| !head.headers.contains_key(EXPECT)) {
+    if let Some(unread) = incoming {
         unread.discard(&head.headers, &app.settings.bounds).await;
     }
     answer

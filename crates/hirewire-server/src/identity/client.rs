@@ -123,6 +123,7 @@ async fn check_secret(
     secret: &SecretString,
 ) -> Result<Result<(), TokenError>, ApiError> {
     let app_id = &registration.app_id;
+    let _place = app.secret_checks.acquire().await.map_err(ApiError::unavailable)?;
     let (app, asked, secret, now) = (app.clone(), app_id.clone(), secret.clone(), head.ids.received);
     let check = move || app.check_secret(&asked, &secret, now);
     Ok(match tokio::task::spawn_blocking(check).await.map_err(ApiError::unavailable)?? {

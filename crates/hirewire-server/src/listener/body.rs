@@ -2,12 +2,12 @@
 use std::io::Read as _;
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, BodyDataStream};
 use bytes::{Bytes, BytesMut};
 use flate2::read::MultiGzDecoder;
 use futures_util::StreamExt as _;
-use http::HeaderMap;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, EXPECT};
+use http::{HeaderMap, StatusCode};
 
 use crate::error::ApiError;
 use crate::settings::Bounds;
@@ -24,16 +24,17 @@ pub enum Incoming {
 impl Incoming {
     /// Reads all of it. 413 when it is larger than the bounds allow, 408 when it takes too long, 415 for an unknown encoding.
     pub async fn read(self, headers: &HeaderMap, bounds: &Bounds, gzip: bool) -> Result<Bytes, ApiError> {
-        let packed = match self {
+        let body = match self {
             Self::Ready(bytes) => return Ok(bytes),
-            Self::Wire(body) => {
-                if declared_length(headers).is_some_and(|length| length > bounds.body as u64) {
-                    return Err(ApiError::too_large(bounds.body));
-                }
-                let reading = collect(body, headers, bounds.body);
-                tokio::time::timeout(bounds.body_time, reading).await.map_err(|_| too_slow())??
-            }
+            Self::Wire(body) => body,
         };
+        let mut chunks = body.into_data_stream();
+        let reading = collect(&mut chunks, headers, bounds.body);
+        let read = tokio::time::timeout(bounds.body_time, reading).await.unwrap_or_else(|_| Err(too_slow()));
+        if read.as_ref().is_err_and(|error| error.status == StatusCode::PAYLOAD_TOO_LARGE) {
+            drain(&mut chunks, headers, bounds).await;
+        }
+        let packed = read?;
         match encoding(headers) {
             Encoding::Identity => Ok(packed),
             Encoding::Gzip if gzip => unpack(&packed, bounds.unpacked_body),
@@ -41,26 +42,31 @@ impl Incoming {
         }
     }
 
-    /// Reads what is left of a body nobody wanted, so that the client sees the answer instead of a reset; gives up soon.
+    /// Reads what is left of a body nobody wanted.
     pub async fn discard(self, headers: &HeaderMap, bounds: &Bounds) {
-        let Self::Wire(body) = self else { return };
-        if declared_length(headers).is_some_and(|length| length > bounds.body as u64) {
-            return;
+        if let Self::Wire(body) = self {
+            drain(&mut body.into_data_stream(), headers, bounds).await;
         }
-        let mut left = bounds.body;
-        let mut chunks = body.into_data_stream();
-        let draining = async {
-            while let Some(Ok(chunk)) = chunks.next().await {
-                left = left.saturating_sub(chunk.len());
-                if left == 0 {
-                    return;
-                }
-            }
-        };
-        let patience = Duration::from_secs(2).min(bounds.body_time);
-        // What did not arrive in time is the client's loss.
-        let _ = tokio::time::timeout(patience, draining).await;
     }
+}
+
+/// Reads on and forgets, so that a client that is still sending sees the answer instead of a reset; gives up soon. A client
+/// that waits for `100 Continue` sends nothing after a final status and is not asked to.
+async fn drain(chunks: &mut BodyDataStream, headers: &HeaderMap, bounds: &Bounds) {
+    if headers.contains_key(EXPECT) {
+        return;
+    }
+    let mut left = bounds.body.saturating_mul(4);
+    let draining = async {
+        while let Some(Ok(chunk)) = chunks.next().await {
+            left = left.saturating_sub(chunk.len());
+            if left == 0 {
+                return;
+            }
+        }
+    };
+    // What did not arrive in time is the client's loss.
+    let _ = tokio::time::timeout(Duration::from_secs(2).min(bounds.body_time), draining).await;
 }
 
 enum Encoding {
@@ -82,8 +88,10 @@ fn declared_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-async fn collect(body: Body, headers: &HeaderMap, limit: usize) -> Result<Bytes, ApiError> {
-    let mut chunks = body.into_data_stream();
+async fn collect(chunks: &mut BodyDataStream, headers: &HeaderMap, limit: usize) -> Result<Bytes, ApiError> {
+    if declared_length(headers).is_some_and(|length| length > limit as u64) {
+        return Err(ApiError::too_large(limit));
+    }
     let Some(first) = chunks.next().await else { return Ok(Bytes::new()) };
     let first = first.map_err(broken)?;
     let expected = declared_length(headers).and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
@@ -111,11 +119,7 @@ fn broken(error: axum::Error) -> ApiError {
 }
 
 fn too_slow() -> ApiError {
-    ApiError::new(
-        http::StatusCode::REQUEST_TIMEOUT,
-        "RequestTimeout",
-        "The request body did not arrive in time.",
-    )
+    ApiError::new(StatusCode::REQUEST_TIMEOUT, "RequestTimeout", "The request body did not arrive in time.")
 }
 
 fn unpack(packed: &[u8], limit: usize) -> Result<Bytes, ApiError> {
@@ -135,7 +139,6 @@ mod tests {
     use super::*;
     use flate2::Compression;
     use flate2::write::GzEncoder;
-    use http::StatusCode;
     use std::io::Write as _;
 
     fn headers(encoding: &'static str) -> HeaderMap {
