@@ -28,6 +28,8 @@ pub(crate) struct Column {
 #[derive(Debug, Clone)]
 pub(crate) struct StatusRule {
     pub(crate) column: usize,
+    /// The words as they are spelled in the settings: the usual case, without folding.
+    spelled: Vec<(String, bool)>,
     active: Vec<String>,
     inactive: Vec<String>,
     unknown: UnknownStatus,
@@ -36,6 +38,9 @@ pub(crate) struct StatusRule {
 impl StatusRule {
     /// Whether a word means active; `None` for a word that must not be guessed.
     pub(crate) fn read(&self, word: &str) -> Option<bool> {
+        if let Some((_, active)) = self.spelled.iter().find(|(spelled, _)| spelled == word) {
+            return Some(*active);
+        }
         let normal = normal_name(word);
         if self.active.contains(&normal) {
             return Some(true);
@@ -155,6 +160,12 @@ impl Layout {
         }
         let status = config.status.as_ref().map(|s| StatusRule {
             column: c.column(&s.column),
+            spelled: s
+                .active
+                .iter()
+                .map(|w| (w.clone(), true))
+                .chain(s.inactive.iter().map(|w| (w.clone(), false)))
+                .collect(),
             active: s.active.iter().map(|w| normal_name(w)).collect(),
             inactive: s.inactive.iter().map(|w| normal_name(w)).collect(),
             unknown: s.unknown,

@@ -3,7 +3,7 @@
 use crate::clean::{
     Country, clean_email, clean_into, country, is_scientific, is_yes, looks_double_encoded, normal_name,
 };
-use crate::dates::{Parsed, day_number};
+use crate::dates::{DateFormat, Parsed, day_number};
 use crate::delimited::{Cells, Dialect};
 use crate::finding::{RejectCode, WarningCode};
 use crate::hash::{chain, hash};
@@ -272,9 +272,9 @@ pub(crate) fn check(layout: &Layout, row: &Row, out: &mut Checked) -> Result<(),
                     if Some(at) == layout.termination {
                         out.termination = Some(date);
                     }
-                    let iso = date.to_string();
-                    if iso != value {
-                        out.instead.push((at, iso));
+                    // Ten signs of an ISO date are that date already.
+                    if *format != DateFormat::Iso || value.len() != 10 {
+                        out.instead.push((at, date.to_string()));
                     }
                 }
             }
