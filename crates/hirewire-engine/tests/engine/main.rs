@@ -1,4 +1,5 @@
 //! The engine against the vectors, and properties that hold for every record.
+mod batch;
 mod cases;
 mod idempotence;
 mod vectors;
