@@ -171,6 +171,18 @@ pub struct FederatedCredential {
     pub jwks_uri: Option<String>,
 }
 
+/// A key that stands for a token in open mode, for clients that cannot ask for one (spec/inbound-api.md §12). Sent as
+/// `x-api-key`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiKey {
+    /// Who it was given to; shows in the log as the calling application.
+    pub name: String,
+    /// SHA-256 of the key. Keys are random and long, so a plain digest suffices.
+    pub sha256: [u8; 32],
+    /// What it may do.
+    pub permissions: Vec<String>,
+}
+
 /// The job that takes bare SCIM arrays posted to `$batch` (§9).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeedBatch {
@@ -205,6 +217,8 @@ pub struct Settings {
     pub external_issuers: Vec<ExternalIssuer>,
     /// Tokens of other issuers that applications may present as client assertions.
     pub federated: Vec<FederatedCredential>,
+    /// Keys in place of tokens; ignored in strict mode.
+    pub api_keys: Vec<ApiKey>,
     /// Seconds an access token lives.
     pub token_seconds: u32,
     /// Callers from loopback need no token and may do everything.
@@ -237,6 +251,7 @@ impl Settings {
             cors_origins: Vec::new(),
             external_issuers: Vec::new(),
             federated: Vec::new(),
+            api_keys: Vec::new(),
             token_seconds: 3_600,
             open_loopback: false,
             managed_identity: None,

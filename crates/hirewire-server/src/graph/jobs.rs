@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::apps;
 use super::tenant::merge;
-use super::{schema, templates};
+use super::{schema, templates, upload};
 use crate::answer::Answer;
 use crate::app::App;
 use crate::error::ApiError;
@@ -146,10 +146,16 @@ pub fn make(
     Ok(job)
 }
 
-/// `POST …/start`.
+/// `POST …/start`. Without a notification e-mail the real service puts the job into quarantine (§4.6 [D]); here a warning says
+/// so.
 pub fn start(app: &App, request: &Request) -> Result<Answer, ApiError> {
-    app.service.start(&find(app, request)?)?;
-    Ok(Answer::no_content())
+    let job = find(app, request)?;
+    app.service.start(&job)?;
+    let names = app.store.secret_names(&job.service_principal)?;
+    let notified = names.iter().any(|(name, _)| name == "SyncNotificationSettings");
+    let warning = "no notification e-mail is set: the real service would put the job into quarantine";
+    let warnings = if notified || app.settings.rules.is_strict() { vec![] } else { vec![warning.to_owned()] };
+    Ok(upload::with_warnings(Answer::no_content(), &warnings))
 }
 
 /// `POST …/pause` and its older name `stop`.

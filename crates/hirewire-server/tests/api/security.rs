@@ -1,5 +1,6 @@
 //! Who may do what, and what nobody may.
 use hirewire_server::routes::{Area, Need, ROWS, Run};
+use hirewire_server::settings::ApiKey;
 use hirewire_server::{Mode, identity};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
@@ -239,4 +240,26 @@ async fn browsers_of_configured_origins_only() {
     assert_eq!(answer.header("access-control-allow-origin"), "");
     let answer = got(world.ask(Method::GET, &job_path()).header("origin", "https://app.example")).await;
     assert!(answer.header("access-control-expose-headers").contains("Location"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn api_keys_stand_for_tokens_in_open_mode() {
+    for (mode, status) in [(Mode::Open, 200), (Mode::Strict, 401)] {
+        let world = World::with(mode, |settings| {
+            settings.api_keys = vec![ApiKey {
+                name: "nightly export".into(),
+                sha256: hirewire_store::content_hash(b"a-long-random-key"),
+                permissions: vec!["Synchronization.Read.All".into()],
+            }];
+        })
+        .await;
+        let ask = |key: &'static str, path: String| {
+            got(world.client.get(world.url(&path)).header("x-api-key", key))
+        };
+        assert_eq!(ask("a-long-random-key", job_path()).await.status, status);
+        assert_eq!(ask("another-key", job_path()).await.status, 401);
+        if mode == Mode::Open {
+            assert_eq!(ask("a-long-random-key", "/v1.0/users".into()).await.status, 403);
+        }
+    }
 }
