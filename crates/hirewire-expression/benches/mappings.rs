@@ -254,13 +254,10 @@ fn main() {
     let program_contexts: Vec<_> = people.iter().map(program_context).collect();
 
     for (index, person) in people.iter().enumerate() {
-        let collect = |run: &mut dyn FnMut(&mut dyn FnMut(Option<Cow<'_, str>>))| {
-            let mut results = Vec::new();
-            run(&mut |value| results.push(value.map(Cow::into_owned)));
-            results
-        };
-        let expected = collect(&mut |result| by_hand(&mappings, person, result));
-        assert_eq!(collect(&mut |result| ours(&mappings, person, &environment, result)), expected);
+        let (mut expected, mut got) = (Vec::new(), Vec::new());
+        by_hand(&mappings, person, |value| expected.push(value.map(Cow::into_owned)));
+        ours(&mappings, person, &environment, |value| got.push(value.map(Cow::into_owned)));
+        assert_eq!(got, expected);
         for (column, value) in expected.iter().enumerate() {
             let rendered = templates[column].render(&template_contexts[index]).expect("renders");
             assert_eq!(rendered, value.clone().unwrap_or_default());
@@ -301,10 +298,9 @@ fn main() {
             times.push(start.elapsed());
         }
     }
-    let medians = times.map(|mut times| {
-        times.sort_unstable();
-        times[times.len() / 2].as_secs_f64() / people.len() as f64 * 1e9
-    });
+    // The quickest run of each: what the machine's other work adds is not theirs.
+    let quickest = times
+        .map(|times| times.into_iter().min().unwrap_or_default().as_secs_f64() / people.len() as f64 * 1e9);
     println!("{} mappings, {} people, results equal", mappings.len(), people.len());
     println!("{:<24}{:>14}{:>22}", "", "ns per person", "time ÷ ours (goal)");
     let rows = [
@@ -313,7 +309,7 @@ fn main() {
         ("minijinja", "≥ 5"),
         ("cel-interpreter", "≥ 3"),
     ];
-    for ((name, goal), median) in rows.iter().zip(medians) {
-        println!("{name:<24}{median:>14.0}{:>14.2} ({goal})", median / medians[0]);
+    for ((name, goal), time) in rows.iter().zip(quickest) {
+        println!("{name:<24}{time:>14.0}{:>14.2} ({goal})", time / quickest[0]);
     }
 }

@@ -141,9 +141,12 @@ impl<'a> Evaluator<'a> {
 
     #[inline]
     pub(crate) fn node(&self, node: &'a Node) -> Eval<'a> {
-        match self.tracer {
-            None => self.plain(node),
-            Some(tracer) => self.traced(node, tracer),
+        match (self.tracer, &node.kind) {
+            // What most arguments are, without a call.
+            (None, Kind::Attribute(slot)) => Ok(self.source.value(*slot, &self.attributes[*slot])),
+            (None, Kind::Call(call)) if call.folded.is_none() => self.located_call(call, node),
+            (None, _) => self.plain(node),
+            (Some(tracer), _) => self.traced(node, tracer),
         }
     }
 
@@ -275,6 +278,7 @@ impl<'a> Evaluator<'a> {
     }
 
     /// The value of an argument; an omitted one has none.
+    #[inline]
     pub(crate) fn argument(&self, call: &'a Call, position: usize) -> Eval<'a> {
         match call.argument(position) {
             Some(node) => self.node(node),

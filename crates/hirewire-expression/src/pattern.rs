@@ -141,9 +141,13 @@ impl Pattern {
         Ok(matcher.group(group).map(|(from, to)| &text[from..to]))
     }
 
-    /// Whether no match can begin anywhere; cheap, and true for most texts that a clean-up pattern meets.
-    fn cannot_match(&self, text: &str) -> bool {
-        matches!(&self.program.start, Start::At(set) if set.find(text, 0).is_none())
+    /// The first position at which a match can begin; cheap, and nowhere in most texts that a clean-up pattern
+    /// meets.
+    fn first_candidate(&self, text: &str) -> Option<usize> {
+        match &self.program.start {
+            Start::At(set) => set.find(text, 0),
+            _ => Some(0),
+        }
     }
 
     fn rewrite<'t>(
@@ -152,12 +156,12 @@ impl Pattern {
         budget: &Budget,
         mut replace: impl FnMut(&Matcher<'_>, &mut Output<'t>),
     ) -> Result<Cow<'t, str>, TooManySteps> {
-        if self.cannot_match(text) {
+        let Some(mut search) = self.first_candidate(text) else {
             return Ok(Cow::Borrowed(text));
-        }
+        };
         let mut matcher = Matcher::new(&self.program, text, budget);
         let mut output = Output::new(text);
-        let (mut copied, mut search) = (0, 0);
+        let mut copied = 0;
         while let Some((start, end)) = matcher.find(search)? {
             output.push_input(copied, start);
             replace(&matcher, &mut output);

@@ -7,7 +7,7 @@ use super::set::{self, Set};
 use super::syntax::Assertion;
 
 /// Steps that one evaluation may cost; a few milliseconds.
-const STEP_LIMIT: u64 = 400_000;
+const STEP_LIMIT: u64 = 250_000;
 
 /// The steps that are left to an evaluation.
 #[derive(Debug)]

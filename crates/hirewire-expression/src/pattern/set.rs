@@ -5,10 +5,10 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 
 use regex_syntax::hir::{Class, ClassUnicode, ClassUnicodeRange, HirKind};
 
-/// A set ready for matching: a bitmap for ASCII, sorted ranges above.
+/// A set ready for matching: a table for ASCII, sorted ranges above.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Set {
-    ascii: u128,
+    ascii: [bool; 128],
     above: Above,
 }
 
@@ -21,11 +21,11 @@ enum Above {
 
 impl Set {
     pub(super) fn new(class: &ClassUnicode) -> Self {
-        let mut ascii = 0_u128;
+        let mut ascii = [false; 128];
         let mut ranges = Vec::new();
         for range in class.ranges() {
             for c in range.start()..=range.end().min('\x7F') {
-                ascii |= 1 << u32::from(c);
+                ascii[c as usize] = true;
             }
             if range.end() > '\x7F' {
                 ranges.push((range.start().max('\u{80}'), range.end()));
@@ -54,7 +54,7 @@ impl Set {
     }
 
     fn contains_ascii(&self, byte: u8) -> bool {
-        self.ascii >> u32::from(byte) & 1 != 0
+        self.ascii[usize::from(byte & 0x7F)]
     }
 
     /// The length in bytes of the character at `at`, when it is in the set.
@@ -124,6 +124,11 @@ impl Set {
                 at += 1;
                 continue;
             }
+            if self.above == Above::None {
+                // Continuation bytes are not ASCII either.
+                at += 1;
+                continue;
+            }
             let c = text[at..].chars().next()?;
             if self.contains(c) {
                 return Some(at);
@@ -133,7 +138,7 @@ impl Set {
     }
 
     pub(super) fn is_disjoint(&self, other: &Self) -> bool {
-        if self.ascii & other.ascii != 0 {
+        if self.ascii.iter().zip(&other.ascii).any(|(a, b)| *a && *b) {
             return false;
         }
         match (&self.above, &other.above) {
