@@ -151,7 +151,7 @@ pub fn discover(app: &App, request: &Request) -> Result<Answer, ApiError> {
     let known = directory_list(app, &job)?.into_iter().find(|directory| is_directory(directory, key));
     let known = known.ok_or_else(|| ApiError::no_such_object(key))?;
     let mut found = app.service.discover(&job, known["id"].as_str().unwrap_or(key))?.unwrap_or(known);
-    found["discoveryDateTime"] = json!(request.head.ids.received);
+    merge(&mut found, json!({ "discoveryDateTime": request.head.ids.received }));
     let mut body = json!({ "@odata.context": request.head.context("microsoft.graph.directoryDefinition") });
     merge(&mut body, found);
     Ok(Answer::ok(&body))
