@@ -79,12 +79,10 @@ impl Lifecycle {
     }
 }
 
+/// Most records have none, so that names are compared by their length first and nothing is hashed.
 fn extension(record: &Value) -> Option<&Map<String, Value>> {
-    let members = record.as_object()?;
-    let found = members.get(EXTENSION).or_else(|| {
-        members.iter().find(|(key, _)| key.eq_ignore_ascii_case(EXTENSION)).map(|(_, value)| value)
-    });
-    found?.as_object()
+    let mut members = record.as_object()?.iter();
+    members.find(|(name, _)| name.eq_ignore_ascii_case(EXTENSION))?.1.as_object()
 }
 
 fn member<'v>(extension: &'v Map<String, Value>, name: &str) -> Option<&'v Value> {

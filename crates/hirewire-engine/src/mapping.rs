@@ -1,4 +1,6 @@
 //! What should each attribute be, and why? Mapping rows, flow types, defaults, nulls (`spec/engine.md §5`, §6).
+use std::cmp::Ordering;
+
 use hirewire_expression::{Environment, EvalError, Outcome, Source, Value};
 use hirewire_schema::FlowType;
 
@@ -202,9 +204,19 @@ impl<'t> Held<'t> {
         let mut values = vec![None; schema.attributes.len()];
         let mut entries = account.attributes.iter().filter(|(_, value)| !is_empty(value)).peekable();
         for index in &schema.by_name {
-            let wanted = &schema.attributes[*index].name;
-            while entries.next_if(|(name, _)| *name < wanted).is_some() {}
-            values[*index] = entries.next_if(|(name, _)| *name == wanted).map(|(_, value)| value);
+            let wanted = schema.attributes[*index].name.as_str();
+            while let Some((name, value)) = entries.peek() {
+                match name.as_str().cmp(wanted) {
+                    Ordering::Less => {
+                        entries.next();
+                    }
+                    Ordering::Equal => {
+                        values[*index] = Some(*value);
+                        break;
+                    }
+                    Ordering::Greater => break,
+                }
+            }
         }
         Self(values)
     }
