@@ -15,8 +15,9 @@ use crate::validate;
 /// Longest text that is accepted when a mapping is saved, in characters (`§1.1`).
 pub const MAXIMUM_LENGTH: usize = 10_000;
 
-/// How deep functions may nest here; the documentation states no limit.
-pub const MAXIMUM_DEPTH: usize = 200;
+/// How deep functions may nest here, so that 1 MiB of stack is enough even for unoptimised code; the documentation
+/// states no limit.
+pub const MAXIMUM_DEPTH: usize = 128;
 
 /// Limits of [`Expression::parse_with`](crate::Expression::parse_with).
 #[derive(Debug, Clone, Copy)]

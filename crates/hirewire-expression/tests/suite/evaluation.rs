@@ -341,3 +341,32 @@ fn redaction_marks_the_outcome() {
         assert_eq!(outcome.is_redacted(), expected, "{text}");
     }
 }
+
+/// The deepest expression that parses is also evaluated, traced, checked and printed on a small stack.
+#[test]
+fn depth_needs_little_stack() {
+    let deep = "IIF([yes], ".repeat(127) + "[a]" + &r#", "n")"#.repeat(127);
+    let run = move || {
+        let expression = Expression::parse(&deep).expect("127 levels");
+        let random = SeededRandom::new(3);
+        let environment = Environment::new(DateTime::from_unix_seconds(0).expect("a moment"), &random);
+        assert_eq!(
+            expression.evaluate(&person, &environment).ok().and_then(Outcome::into_value),
+            Some("x".into())
+        );
+        assert!(expression.trace(&person, &environment).outcome.is_ok());
+        assert!(expression.check(&hirewire_expression::Context::default()).is_empty());
+        assert_eq!(
+            Expression::from_tree(&expression.to_tree()).map(|e| e.to_string()),
+            Ok(expression.to_string())
+        );
+    };
+    let thread = std::thread::Builder::new().stack_size(1 << 20).spawn(run).expect("a thread");
+    thread.join().expect("no overflow");
+}
+
+#[test]
+fn expressions_are_shared_between_threads() {
+    fn shared<T: Send + Sync + Clone>(_: &T) {}
+    shared(&Expression::parse("[a]").expect("an expression"));
+}

@@ -134,8 +134,8 @@ fn length_and_depth_are_bounded() {
     assert!(message(&longer).contains("at most 10000 are allowed"), "{}", &message(&longer)[..80]);
     assert!(Expression::parse_with(&longer, ParseOptions { maximum_length: None }).is_ok());
     let deep = "ToLower(".repeat(1_000) + "[a]" + &")".repeat(1_000);
-    assert!(message(&deep).contains("nests deeper than 200 levels"));
-    let nested = "ToLower(".repeat(190) + "[a]" + &")".repeat(190);
+    assert!(message(&deep).contains("nests deeper than 128 levels"));
+    let nested = "ToLower(".repeat(127) + "[a]" + &")".repeat(127);
     assert_eq!(message(&nested), "accepted");
     for unbalanced in ["(", "Append(", "[", "\"", "&", "Not("] {
         assert_ne!(message(&unbalanced.repeat(5_000)), "accepted");
