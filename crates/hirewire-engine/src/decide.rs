@@ -108,7 +108,7 @@ impl Prepared<'_> {
     /// Changes of an existing account, matched now or linked before.
     fn update(&self, account: &Account, matched_by: Option<&str>, around: &Surroundings<'_>) -> Plan {
         let mut plan = self.bare(Action::Update, None);
-        plan.target_anchor = Some(account.anchor.clone());
+        plan.target_anchor.get_or_insert_with(|| account.anchor.clone());
         plan.matched_by = matched_by.map(str::to_owned);
         plan.time_dependent = self.schema.time_dependent;
         let enabled = match self.evaluate(&mut plan, &self.values, Some(account), around) {

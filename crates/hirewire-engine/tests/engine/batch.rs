@@ -346,3 +346,9 @@ fn what_cannot_run_does_not_compile() {
     );
     assert!(findings[3].path.ends_with("scope.groups[0].clauses[0]"), "{}", findings[3].path);
 }
+
+#[test]
+fn a_compiled_schema_is_shared_between_threads() {
+    fn shared<T: Send + Sync>(_: &T) {}
+    shared(&schema(Settings::default()));
+}
