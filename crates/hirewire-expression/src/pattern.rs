@@ -145,7 +145,8 @@ impl Pattern {
     /// meets.
     fn first_candidate(&self, text: &str) -> Option<usize> {
         match &self.program.start {
-            Start::At(set) => set.find(text, 0),
+            // `\G` and the like must see where the search began.
+            Start::At(set) => set.find(text, 0).map(|at| if self.program.points.is_some() { at } else { 0 }),
             _ => Some(0),
         }
     }

@@ -46,6 +46,8 @@ fn matches_are_replaced() {
         ("(?m)$", "a\nb", "<", "a<\nb<"),
         ("^a", "aa", "x", "xa"),
         ("\\Aa|\\Gb", "abba", "x", "xxxa"),
+        ("\\Ga", "aab a", "x", "xxb a"),
+        ("\\Ga", "ba", "x", "ba"),
         ("a\\Z", "a\n", "x", "x\n"),
         ("a\\z", "a\n", "x", "a\n"),
         ("\\bé", "é aé", "x", "x aé"),
