@@ -62,9 +62,6 @@ pub struct LdapConfig {
     /// Groups whose membership follows from attributes of the account. Other groups are never touched.
     #[serde(default)]
     pub groups: Vec<GroupRule>,
-    /// Follow referrals of searches to the servers they name (same credentials). Off: they are ignored.
-    #[serde(default)]
-    pub chase_referrals: bool,
     /// Longest wait for a connection with its TLS handshake and bind, in seconds.
     #[serde(default = "default_connect_seconds")]
     pub connect_seconds: u64,

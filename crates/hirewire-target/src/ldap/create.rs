@@ -3,6 +3,7 @@ use std::collections::HashSet;
 
 use hirewire_engine::target::{Applied, Change, MatchKey, TargetError};
 use hirewire_engine::value::{AttributeValue, Attributes};
+use ldap3::Mod;
 use ldap3::controls::{Control, ControlType, PostRead, PostReadResp};
 use ldap3::exop::PasswordModify;
 
@@ -13,6 +14,7 @@ use super::dialect::{ACCOUNT_DISABLED, PARENT};
 use super::dn::Dn;
 use super::entry::Entry;
 use super::error::{Doing, Failure, code, refused};
+use super::references::name_key;
 use super::syntax;
 use super::update::{container, secret, texts};
 use super::write::Batch;
@@ -34,6 +36,15 @@ struct NewObject {
     disabled: bool,
 }
 
+/// An object that is there now and is to be completed.
+struct Made {
+    anchor: String,
+    dn: String,
+    disabled: bool,
+    /// The add request set the password.
+    password_set: bool,
+}
+
 impl LdapTarget {
     /// Adds an account, or completes the own one that an earlier, interrupted attempt left.
     pub(crate) async fn create(
@@ -43,42 +54,59 @@ impl LdapTarget {
     ) -> Result<Applied, TargetError> {
         let object = self.new_object(attributes, batch)?;
         let dn = object.dn.to_string();
-        let mut unknown_before = false;
+        let mut read_back = false;
         for attempt in 0.. {
             let password = self.password_for(attributes, attempt * PASSWORD_STEP).await?;
             let failure = match self.add(&object, &dn, password.as_ref(), batch).await {
                 Ok(anchor) => {
-                    return self
-                        .complete(anchor, &dn, object.disabled, attributes, password, attempt, batch)
-                        .await;
+                    let password_set = self.sets_password_in_add();
+                    let made = Made { anchor, dn, disabled: object.disabled, password_set };
+                    return self.complete(made, attributes, password, attempt, batch).await;
                 }
                 Err(failure) => failure,
             };
             if failure.is_password_policy() && attempt < PASSWORD_ATTEMPTS {
                 continue;
             }
-            if failure.outcome_unknown() && !unknown_before {
-                unknown_before = true;
-                match self.own_object(&dn, attributes, batch).await? {
-                    None => continue,
-                    Some((anchor, _)) => {
-                        return self
-                            .complete(anchor, &dn, object.disabled, attributes, password, attempt, batch)
-                            .await;
-                    }
+            if failure.outcome_unknown() {
+                self.passwords.unsure(&dn);
+                let first = !std::mem::replace(&mut read_back, true);
+                if first && self.own_object(&dn, attributes, batch).await?.is_none() {
+                    continue;
                 }
             }
-            if matches!(failure.code(), Some(code::ALREADY_EXISTS | code::CONSTRAINT_VIOLATION)) {
-                if let Some((anchor, entry)) = self.own_object(&dn, attributes, batch).await? {
-                    let changes = as_changes(attributes);
-                    let mut applied = self.update_from(&anchor, Some(entry), &changes, batch).await?;
-                    applied.changed |= unknown_before;
-                    return Ok(applied);
-                }
+            let exists = matches!(failure.code(), Some(code::ALREADY_EXISTS | code::CONSTRAINT_VIOLATION));
+            if (exists || read_back)
+                && let Some((anchor, entry)) = self.own_object(&dn, attributes, batch).await?
+            {
+                return self.adopt(anchor, entry, &dn, attributes, batch).await;
             }
             return Err(self.error(failure, Doing::Add, &dn));
         }
         Err(refused("InternalError", "the account was not added", None))
+    }
+
+    /// Completes the own object that is there already. When it may be ours of a moment ago, nobody knows its password:
+    /// it gets a new one.
+    async fn adopt(
+        &self,
+        anchor: String,
+        entry: Entry,
+        dn: &str,
+        attributes: &Attributes,
+        batch: &Batch,
+    ) -> Result<Applied, TargetError> {
+        let unsure = self.passwords.was_unsure(dn);
+        let disabled = self.is_disabled(&entry);
+        let applied = self.update_from(&anchor, Some(entry), &as_changes(attributes), batch).await?;
+        if !unsure {
+            return Ok(applied);
+        }
+        self.passwords.unsure(dn);
+        let password = self.password_for(attributes, 0).await?;
+        let dn = self.reread(&anchor, batch).await?.map_or_else(|| dn.to_owned(), |entry| entry.dn);
+        let made = Made { anchor, dn, disabled, password_set: false };
+        self.complete(made, attributes, password, 0, batch).await
     }
 
     /// Everything the add request holds except the password.
@@ -178,29 +206,26 @@ impl LdapTarget {
     }
 
     /// After the add: the password where the server takes it separately, groups, and the hand-over.
-    #[allow(clippy::too_many_arguments)]
     async fn complete(
         &self,
-        anchor: String,
-        dn: &str,
-        disabled: bool,
+        made: Made,
         attributes: &Attributes,
         password: Option<Password>,
         attempt: usize,
         batch: &Batch,
     ) -> Result<Applied, TargetError> {
-        self.names.clear();
+        let Made { anchor, dn, disabled, password_set } = made;
+        self.names.put(name_key(&dn), anchor.clone());
         let mut password = password;
-        if !self.dialect.is_ad()
-            && self.password_method() == PasswordMethod::PasswordModify
-            && password.is_some()
-        {
-            password = Some(self.set_password(dn, attributes, password, attempt).await?);
+        if password.is_some() && !password_set {
+            self.passwords.unsure(&dn);
+            password = Some(self.set_password(&dn, attributes, password, attempt).await?);
         }
+        self.passwords.was_unsure(&dn);
         let held =
             |name: &str| texts(attributes.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v));
         if !self.rules.is_empty() {
-            self.keep_groups(dn, disabled, &held).await?;
+            self.keep_groups(&dn, disabled, &held).await?;
         }
         if let Some(password) = password {
             let manager_mail = self.manager_mail(attributes, batch).await;
@@ -231,7 +256,7 @@ impl LdapTarget {
         entry.text("mail").map(str::to_owned)
     }
 
-    /// Password Modify (RFC 3062), with a longer password after each refusal by the policy.
+    /// Sets a password, a longer one after each refusal by the policy.
     async fn set_password(
         &self,
         dn: &str,
@@ -245,9 +270,7 @@ impl LdapTarget {
                 Some(password) => password,
                 None => self.new_password(attributes, attempt * PASSWORD_STEP).await?,
             };
-            let request =
-                PasswordModify { user_id: Some(dn), old_pass: None, new_pass: Some(password.expose()) };
-            match self.pool.extended(request.into()).await {
+            match self.reset_password(dn, &password).await {
                 Ok(()) => return Ok(password),
                 Err(failure) if failure.is_password_policy() && attempt < PASSWORD_ATTEMPTS => {}
                 // Setting the same password again is harmless.
@@ -258,6 +281,20 @@ impl LdapTarget {
             }
         }
         Err(refused("InternalError", "no password was set", None))
+    }
+
+    /// One request that sets a password.
+    pub(crate) async fn reset_password(&self, dn: &str, password: &Password) -> Result<(), Failure> {
+        if self.dialect.is_ad() {
+            let value = HashSet::from([quoted_utf16(password)]);
+            return self.pool.modify(dn, vec![Mod::Replace(b"unicodePwd".to_vec(), value)], vec![]).await;
+        }
+        let request = PasswordModify { user_id: Some(dn), old_pass: None, new_pass: Some(password.expose()) };
+        self.pool.extended(request.into()).await
+    }
+
+    fn sets_password_in_add(&self) -> bool {
+        self.dialect.is_ad() || self.password_method() == PasswordMethod::Attribute
     }
 
     async fn password_for(
@@ -378,7 +415,7 @@ fn as_changes(attributes: &Attributes) -> Vec<Change> {
 }
 
 /// The password in double quotes as UTF-16LE (spec/targets.md §2.4).
-pub(crate) fn quoted_utf16(password: &Password) -> Vec<u8> {
+fn quoted_utf16(password: &Password) -> Vec<u8> {
     let quoted = zeroize::Zeroizing::new(format!("\"{}\"", password.expose()));
     quoted.encode_utf16().flat_map(u16::to_le_bytes).collect()
 }

@@ -40,7 +40,7 @@ impl LdapTarget {
             }
             match self.pool.delete(&here.dn).await {
                 Ok(()) => {
-                    self.names.clear();
+                    self.names.forget(&here.dn);
                     return done(true);
                 }
                 Err(failure) => {
@@ -82,7 +82,7 @@ impl LdapTarget {
             .modify(&entry.dn, changes, vec![control])
             .await
             .map_err(|f| self.error(f, Doing::Rename, &place))?;
-        self.names.clear();
+        self.names.forget(&place);
         Ok(Applied { anchor: anchor.to_owned(), changed: true })
     }
 }

@@ -125,6 +125,12 @@ impl std::fmt::Display for Dn {
 /// Text as caseIgnoreMatch sees it: composed, lower case, blanks trimmed and collapsed (RFC 4518, in essence).
 pub fn fold(text: &str) -> String {
     use unicode_normalization::UnicodeNormalization as _;
+    if text.is_ascii() {
+        let plain = !text.starts_with(' ') && !text.ends_with(' ') && !text.contains("  ");
+        if plain && !text.bytes().any(|b| b.is_ascii_control()) {
+            return text.to_ascii_lowercase();
+        }
+    }
     let lower: String = text.nfkc().flat_map(char::to_lowercase).collect();
     lower.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -354,25 +354,19 @@ fn attribute(text: &str) -> Option<String> {
             && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
         fits.then(|| name.to_owned())
     };
-    if let Some(rest) = text.split("Att ").nth(1) {
-        if let Some((_, rest)) = rest.split_once('(') {
-            return rest.split(')').next().and_then(plain);
-        }
+    if let Some((_, rest)) = text.split("Att ").nth(1).and_then(|rest| rest.split_once('(')) {
+        return rest.split(')').next().and_then(plain);
     }
     for quote in ["attribute '", "Attribute '", "attribute `"] {
         if let Some(rest) = text.split(quote).nth(1) {
             return rest.split(['\'', '`']).next().and_then(plain);
         }
     }
-    if let Some((name, rest)) = text.split_once(": ") {
-        if rest.starts_with("value #")
-            || rest.starts_with("multiple values")
-            || rest.starts_with("attribute ")
-        {
-            return plain(name);
-        }
-    }
-    None
+    let (name, rest) = text.split_once(": ")?;
+    ["value #", "multiple values", "attribute "]
+        .iter()
+        .any(|start| rest.starts_with(start))
+        .then(|| plain(name))?
 }
 
 /// The answer in one line: code, name and the first 200 characters of the server's text.

@@ -1,10 +1,11 @@
 //! First passwords: made for the domain's policy, set, and handed over.
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use tokio::sync::{Mutex, OnceCell};
 
 use super::LdapTarget;
 use super::config::{ConfigError, InitialPassword};
+use super::references::name_key;
 use crate::delivery::{Delivery, Letter};
 use crate::password::{self, GenerateError, Password, PasswordPolicy};
 
@@ -16,6 +17,8 @@ pub(crate) struct FirstPasswords {
     /// Letters that wait for the manager, or could not be delivered.
     waiting: Mutex<HashMap<String, Letter>>,
     policy: OnceCell<PasswordPolicy>,
+    /// Accounts that may have been added with a password nobody knows, by name.
+    unsure: std::sync::Mutex<HashSet<String>>,
 }
 
 impl FirstPasswords {
@@ -27,6 +30,7 @@ impl FirstPasswords {
                 .map_err(|e| ConfigError { setting: "initialPassword.delivery", reason: e.to_string() })?,
             waiting: Mutex::new(HashMap::new()),
             policy: OnceCell::new(),
+            unsure: std::sync::Mutex::default(),
         })
     }
 
@@ -38,6 +42,16 @@ impl FirstPasswords {
             return;
         }
         self.send(delivery, letter).await;
+    }
+
+    /// An add whose outcome is unknown may have set a password that nobody got.
+    pub(crate) fn unsure(&self, dn: &str) {
+        self.unsure.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(name_key(dn));
+    }
+
+    /// Whether [`Self::unsure`] was said of an account; it no longer is.
+    pub(crate) fn was_unsure(&self, dn: &str) -> bool {
+        self.unsure.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(&name_key(dn))
     }
 
     /// True when a letter of this account waits for its manager.

@@ -63,10 +63,10 @@ impl Pool {
     pub(crate) async fn connection(&self) -> Result<Arc<Connection>, Failure> {
         let mut state = self.state.lock().await;
         let slot = self.turn.fetch_add(1, Ordering::Relaxed) % state.connections.len().max(1);
-        if let Some(Some(connection)) = state.connections.get(slot) {
-            if connection.is_usable() {
-                return Ok(connection.clone());
-            }
+        if let Some(Some(connection)) = state.connections.get(slot)
+            && connection.is_usable()
+        {
+            return Ok(connection.clone());
         }
         if let Some((since, error)) = &state.refused {
             if since.elapsed() < Duration::from_secs(self.config.bind_pause_seconds) {

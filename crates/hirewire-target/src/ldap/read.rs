@@ -142,10 +142,10 @@ impl LdapTarget {
         let references = self.reference_names(&schema, wanted);
         let mut waiting = Vec::new();
         let mut take = |entry: Entry| {
-            if !references.is_empty() {
-                if let Some(anchor) = self.anchor_of(&entry) {
-                    self.names.put(name_key(&entry.dn), anchor);
-                }
+            if !references.is_empty()
+                && let Some(anchor) = self.anchor_of(&entry)
+            {
+                self.names.put(name_key(&entry.dn), anchor);
             }
             let ready = entry.unfinished.is_empty() && self.unknown_names(&entry, &references).is_empty();
             if !ready {

@@ -41,9 +41,12 @@ impl Names {
         }
     }
 
-    /// Forgets everything: a name was given, changed or freed.
-    pub(crate) fn clear(&self) {
-        *self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = None;
+    /// Forgets a name: its object was renamed or deleted.
+    pub(crate) fn forget(&self, dn: &str) {
+        let mut known = self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some((_, names)) = known.as_mut() {
+            names.remove(&name_key(dn));
+        }
     }
 }
 

@@ -215,7 +215,7 @@ impl LdapTarget {
             };
             let parent = work.parent.as_ref().map(ToString::to_string);
             self.pool.modify_dn(&entry.dn, &rdn, parent.as_deref()).await.map_err(|f| (f, Doing::Rename))?;
-            self.names.clear();
+            self.names.forget(&entry.dn);
             changed = true;
         }
         Ok(changed)

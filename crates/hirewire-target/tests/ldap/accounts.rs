@@ -322,7 +322,7 @@ pub(crate) async fn repeated_create_finds_its_own(place: Place) {
     assert_eq!((second.anchor.as_str(), second.changed), (first.anchor.as_str(), false));
     assert_eq!(place.admin.version(&place.dn(1)).await, version);
     // An administrator moved it meanwhile: still the same person.
-    place.admin.rename(&place.dn(1), &place.pick("CN=Somebody", "uid=somebody"), Some(&place.other)).await;
+    place.admin.rename(&place.dn(1), place.pick("CN=Somebody", "uid=somebody"), Some(&place.other)).await;
     if place.kind == Kind::Inet {
         return; // a uid that an administrator changed is set back by the repeated create: nothing to compare
     }
@@ -533,4 +533,35 @@ pub(crate) async fn ad_binary_and_ranges(place: Place) {
     let Some(V::List(values)) = held(&target, &anchor, "otherTelephone").await else { panic!("no list") };
     assert_eq!(values.len(), 1700);
     assert!(!update(&target, &anchor, vec![change("otherTelephone", Some(list))]).await.unwrap().changed);
+}
+
+/// Needs a domain of its own: the recycle bin cannot be switched off again.
+pub(crate) async fn ad_recycle_bin_is_looked_into(_: Place) {
+    let part = tokio::task::spawn_blocking(|| crate::parts::start("samba-ad")).await.unwrap().unwrap();
+    let place = Place::on(Kind::Ad, part).await.unwrap();
+    let partitions = format!("CN=Partitions,CN=Configuration,{}", place.part.get("AD_BASE_DN"));
+    // Samba lets only the machine itself switch it on.
+    let folder = place.part.folder.display().to_string();
+    let ldif = format!(
+        "dn:\nchangetype: modify\nadd: enableOptionalFeature\nenableOptionalFeature: {partitions}:766ddcd8-acd0-445e-f3b9-a7f9b6744f2a\n"
+    );
+    let file = place.part.folder.join("recycle.ldif");
+    std::fs::write(&file, ldif).unwrap();
+    let output = std::process::Command::new("ldbmodify")
+        .args([&format!("--configfile={folder}/etc/smb.conf"), "-H", &format!("{folder}/private/sam.ldb")])
+        .arg(&file)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let target = place.target_with(|c| c["bind"]["name"] = place.part.get("AD_ADMIN_DN").into());
+    let anchor = create(&target, place.person(1)).await;
+    assert!(one(&target, Step::Delete { anchor: anchor.clone() }).await.unwrap().changed);
+    let deleted = read(&target, &anchor, &["title"]).await.expect("it is in the recycle bin");
+    assert!(deleted.soft_deleted);
+    let gone = update(&target, &anchor, vec![change("title", text("x"))]).await;
+    assert_eq!(gone, Err(hirewire_engine::target::TargetError::Gone { anchor: anchor.clone() }));
+    let again = one(&target, Step::Delete { anchor: anchor.clone() }).await.unwrap();
+    assert!(!again.changed);
+    // Samba 4.17 cannot restore from its own recycle bin; the refusal is passed on.
+    assert!(one(&target, Step::Restore { anchor }).await.is_err());
 }

@@ -82,6 +82,8 @@ fn main() -> ExitCode {
         Ad: accounts::ad_foreign_control_bits_survive,
         Ad: accounts::ad_expiry_dates,
         Ad: accounts::ad_binary_and_ranges,
+        Ad: accounts::ad_recycle_bin_is_looked_into,
+        Ad: trouble::ad_server_hangs,
         Ad: trouble::ad_account_name_rules,
         Ad: trouble::ad_duplicate_account_name,
         Ad: trouble::ad_value_too_long,
@@ -108,7 +110,7 @@ fn main() -> ExitCode {
             let runtime =
                 tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
             runtime.block_on(async move {
-                case(Place::new(kind, name).await?).await;
+                case(Place::new(kind).await?).await;
                 Ok(())
             })
         })

@@ -33,16 +33,16 @@ pub(crate) struct Place {
 static NEXT: AtomicU32 = AtomicU32::new(1);
 
 impl Place {
-    pub(crate) async fn new(kind: Kind, test: &str) -> Result<Self, String> {
+    pub(crate) async fn new(kind: Kind) -> Result<Self, String> {
         let part = tokio::task::spawn_blocking(move || match kind {
             Kind::Ad => parts::samba(),
             Kind::Inet => parts::slapd(),
         });
-        Self::on(kind, part.await.map_err(|e| e.to_string())??, test).await
+        Self::on(kind, part.await.map_err(|e| e.to_string())??).await
     }
 
     /// A place on a given server.
-    pub(crate) async fn on(kind: Kind, part: Part, _test: &str) -> Result<Self, String> {
+    pub(crate) async fn on(kind: Kind, part: Part) -> Result<Self, String> {
         let (url, name, password, people) = match kind {
             Kind::Ad => ("AD_URL", "AD_ADMIN_DN", "AD_PASSWORD", "AD_PEOPLE_DN"),
             Kind::Inet => ("LDAP_URL", "LDAP_ADMIN_DN", "LDAP_PASSWORD", "LDAP_PEOPLE_DN"),

@@ -3,10 +3,12 @@ use std::time::{Duration, Instant};
 
 use hirewire_engine::target::{Step, Target as _, TargetError};
 use hirewire_engine::value::AttributeValue as V;
+use hirewire_target::delivery::sealed_file::{KeyPair, open};
 use hirewire_target::ldap::LdapTarget;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
+use crate::admin::Admin;
 use crate::parts;
 use crate::place::{Kind, Place, change, create, find, held, one, read, refusal, text, update};
 
@@ -286,13 +288,13 @@ pub(crate) async fn inet_size_limit(place: Place) {
 }
 
 /// A slapd of one's own, for tests that stop it.
-async fn own_slapd(test: &str) -> Place {
+async fn own_slapd() -> Place {
     let part = tokio::task::spawn_blocking(|| parts::start("openldap")).await.unwrap().unwrap();
-    Place::on(Kind::Inet, part, test).await.unwrap()
+    Place::on(Kind::Inet, part).await.unwrap()
 }
 
 pub(crate) async fn inet_server_restarts(_: Place) {
-    let mut place = own_slapd("restart").await;
+    let mut place = own_slapd().await;
     let target = place.target();
     let anchor = create(&target, place.person(1)).await;
     place.part.down();
@@ -326,7 +328,7 @@ pub(crate) async fn inet_server_restarts(_: Place) {
 }
 
 pub(crate) async fn inet_server_hangs(_: Place) {
-    let place = own_slapd("hang").await;
+    let place = own_slapd().await;
     let target = place.target_with(|c| {
         c["answerSeconds"] = 1.into();
         c["connectSeconds"] = 1.into();
@@ -350,7 +352,7 @@ pub(crate) async fn inet_server_hangs(_: Place) {
 }
 
 pub(crate) async fn inet_second_server_takes_over(_: Place) {
-    let mut place = own_slapd("failover").await;
+    let mut place = own_slapd().await;
     let second = place.part.get("LDAP_URL").to_owned();
     let target = place.target_with(|c| c["urls"] = serde_json::json!(["ldaps://127.0.0.1:1", second]));
     let anchor = create(&target, place.person(1)).await;
@@ -417,4 +419,45 @@ async fn fake(place: &Place, code: Option<u8>) -> LdapTarget {
         }
     });
     place.target_with(|c| c["urls"] = serde_json::json!([format!("ldap://127.0.0.1:{port}")]))
+}
+
+/// A domain controller that stops answering in the middle of a batch: nothing is lost, nothing is there twice, and the
+/// password that was handed over is the one that works.
+pub(crate) async fn ad_server_hangs(_: Place) {
+    let part = tokio::task::spawn_blocking(|| parts::start("samba-ad")).await.unwrap().unwrap();
+    let place = Place::on(Kind::Ad, part).await.unwrap();
+    let keys = KeyPair::generate().unwrap();
+    let path = place.part.folder.join("sealed");
+    let target = place.target_with(|c| {
+        c["answerSeconds"] = 2.into();
+        c["connectSeconds"] = 2.into();
+        c["initialPassword"] =
+            serde_json::json!({ "delivery": { "to": "sealedFile", "path": path, "publicKey": keys.public } });
+    });
+    create(&target, place.person(0)).await;
+    let steps: Vec<Step> = (1..60).map(|n| Step::Create { attributes: place.person(n) }).collect();
+    let script = place.part.clone();
+    let hang = tokio::task::spawn_blocking(move || {
+        std::thread::sleep(Duration::from_millis(60));
+        script.signal("STOP");
+        std::thread::sleep(Duration::from_secs(5));
+        script.signal("CONT");
+    });
+    let first = target.apply(&steps).await;
+    hang.await.unwrap();
+    assert!(first.iter().all(|a| matches!(a, Ok(_) | Err(TargetError::Retry { .. }))), "{first:?}");
+    let second = target.apply(&steps).await;
+    assert!(second.iter().all(Result::is_ok), "{second:?}");
+    assert_eq!(place.admin.names(&place.unit, "(objectClass=user)").await.len(), 60);
+    let sealed = std::fs::read_to_string(&path).unwrap();
+    let mut latest = std::collections::HashMap::new();
+    for line in sealed.lines() {
+        let opened = open(line, &keys.private).unwrap();
+        latest.insert(opened.account, opened.password);
+    }
+    assert_eq!(latest.len(), 60, "every account's password was handed over");
+    for (account, password) in latest {
+        let signed_in = Admin::sign_in(place.part.get("AD_URL"), &account, password.expose()).await;
+        assert!(signed_in.is_ok(), "{account}: {:?}", signed_in.err());
+    }
 }

@@ -94,17 +94,7 @@ impl LdapTarget {
             return true;
         }
         let Ok(password) = self.make_password(&[], 8).await else { return true };
-        let answer = if self.dialect.is_ad() {
-            let value = HashSet::from([super::super::create::quoted_utf16(&password)]);
-            self.pool.modify(dn, vec![Mod::Replace(b"unicodePwd".to_vec(), value)], vec![]).await
-        } else {
-            let request = ldap3::exop::PasswordModify {
-                user_id: Some(dn),
-                old_pass: None,
-                new_pass: Some(password.expose()),
-            };
-            self.pool.extended(request.into()).await
-        };
+        let answer = self.reset_password(dn, &password).await;
         let Err(failure) = answer else { return true };
         let error = self.error(failure, Doing::Password, dn);
         let command = Some(self.grant(Right::ResetPassword, container).await);
