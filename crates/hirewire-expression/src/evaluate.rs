@@ -82,16 +82,25 @@ pub(crate) fn evaluate<'a, S: Source>(
         }
         return Ok(Outcome::Value { value, redact: false });
     }
-    walk(parsed, source, environment)
+    // Values of other types come back from the walk: the outcome itself never leaves the registers of a caller
+    // that takes it apart.
+    let (result, redact) = walk(parsed, source, environment);
+    match result {
+        Ok(value) if value.is_null() => Ok(Outcome::Value { value: Value::Null, redact }),
+        Ok(value) => Ok(Outcome::Value { value, redact }),
+        Err(stop) => match stop.ended(&parsed.root) {
+            Ok(Flow::IgnoreAttribute) => Ok(Outcome::IgnoreAttribute),
+            Ok(Flow::IgnoreObject) => Ok(Outcome::IgnoreObject),
+            Err(error) => Err(error),
+        },
+    }
 }
 
 #[inline(never)]
-fn walk<'a>(
-    parsed: &'a Parsed,
-    source: &'a dyn Source,
-    environment: &Environment<'a>,
-) -> Result<Outcome<'a>, EvalError> {
-    Evaluator::new(source, environment, &parsed.attributes, None).outcome(&parsed.root)
+fn walk<'a>(parsed: &'a Parsed, source: &'a dyn Source, environment: &Environment<'a>) -> (Eval<'a>, bool) {
+    let evaluator = Evaluator::new(source, environment, &parsed.attributes, None);
+    let result = evaluator.node(&parsed.root);
+    (result, evaluator.redact.get())
 }
 
 pub(crate) fn trace(
@@ -126,15 +135,13 @@ impl<'a> Evaluator<'a> {
 
     fn outcome(&self, root: &'a Node) -> Result<Outcome<'a>, EvalError> {
         match self.node(root) {
-            Ok(Value::List(values)) if values.is_empty() => {
+            Ok(value) if value.is_null() => {
                 Ok(Outcome::Value { value: Value::Null, redact: self.redact.get() })
             }
             Ok(value) => Ok(Outcome::Value { value, redact: self.redact.get() }),
-            Err(Stop(reason)) => match *reason {
-                Reason::Flow(Flow::IgnoreAttribute) => Ok(Outcome::IgnoreAttribute),
-                Reason::Flow(Flow::IgnoreObject) => Ok(Outcome::IgnoreObject),
-                Reason::Error(error) => Err(error),
-                Reason::Detail(detail) => Err(EvalError::new("expression", detail, root.span.clone())),
+            Err(stop) => match stop.ended(root)? {
+                Flow::IgnoreAttribute => Ok(Outcome::IgnoreAttribute),
+                Flow::IgnoreObject => Ok(Outcome::IgnoreObject),
             },
         }
     }
@@ -454,6 +461,17 @@ pub(crate) fn compare_texts(a: &str, b: &str) -> std::cmp::Ordering {
 }
 
 impl Stop {
+    /// What the whole expression ends with.
+    #[cold]
+    #[inline(never)]
+    fn ended(self, root: &Node) -> Result<Flow, EvalError> {
+        match *self.0 {
+            Reason::Flow(flow) => Ok(flow),
+            Reason::Error(error) => Err(error),
+            Reason::Detail(detail) => Err(EvalError::new("expression", detail, root.span.clone())),
+        }
+    }
+
     /// Gives a failure its function and place; what has them keeps them.
     fn locate(&mut self, function: &'static str, node: &Node) {
         if let Reason::Detail(detail) = &mut *self.0 {
