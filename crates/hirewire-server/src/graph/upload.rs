@@ -36,8 +36,10 @@ const DAY: Duration = Duration::from_secs(86_400);
 const MOST_WARNING_HEADERS: usize = 5;
 /// How long a client that names its request may repeat it without its being stored twice.
 const REPEATED_WITHIN: SignedDuration = SignedDuration::from_mins(2);
-/// How long a counted queue is believed.
-const COUNTED_FOR: Duration = Duration::from_secs(1);
+/// A queue at its limit is counted during one part in so many of the time.
+const COUNT_SHARE: u32 = 20;
+/// While one request counts, others do not, for so long at most.
+const LONGEST_COUNT: Duration = Duration::from_secs(30);
 
 /// Answers bulkUpload, or its `$value` form whose content type is not checked (§11.1).
 pub async fn run(
@@ -205,7 +207,11 @@ fn finish(
         let plan = app.service.plan_only(job, operations)?;
         return Ok(with_warnings(Answer::ok(&plan), &warnings));
     }
-    check_queue(app, job.key, count as u64)?;
+    let full = |error| match error {
+        full if ApiError::bucket_full(false) == full => ApiError::bucket_full(rules.full_queue_is_503),
+        other => other,
+    };
+    check_queue(app, job.key, count as u64).map_err(full)?;
     let accepted = app.service.accept(NewUpload {
         job: job.key,
         request_id: head.ids.request_id.to_string(),
@@ -224,12 +230,7 @@ fn finish(
         },
         fingerprint_segment: None,
     });
-    let accepted = accepted.map_err(|error| match ApiError::from(error) {
-        full if full.status == StatusCode::INTERNAL_SERVER_ERROR => {
-            ApiError::bucket_full(rules.full_queue_is_503)
-        }
-        other => other,
-    })?;
+    let accepted = accepted.map_err(|error| full(error.into()))?;
     if !accepted.repeated {
         counter!("hirewire_uploads_accepted_total").increment(1);
         counter!("hirewire_operations_accepted_total").increment(count as u64);
@@ -275,29 +276,52 @@ pub fn with_warnings(mut answer: Answer, warnings: &[String]) -> Answer {
     answer
 }
 
-/// How full the queues are: counted now and then, added to in between, so that a long queue is not counted for each request.
+/// How full the queues are at most: what was counted last and what was accepted since. Counting reads the whole queue, so it
+/// happens only when this bound reaches the limit, and then once in a while.
 #[derive(Debug, Default)]
-pub struct QueueCounts(Mutex<HashMap<JobKey, (Instant, u64)>>);
+pub struct QueueCounts(Mutex<HashMap<JobKey, QueueCount>>);
+
+#[derive(Debug, Clone, Copy)]
+struct QueueCount {
+    at_most: u64,
+    counted: Instant,
+    /// Not counted again before this has passed: many times what counting took.
+    pause: Duration,
+}
+
+impl QueueCounts {
+    /// Takes room for `more` operations. `None`: it has to be counted first, by this caller.
+    fn take(&self, job: JobKey, more: u64, bound: u64) -> Option<Result<(), ApiError>> {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = counts.get_mut(&job)?;
+        if known.at_most + more <= bound {
+            known.at_most += more;
+            return Some(Ok(()));
+        }
+        if known.counted.elapsed() < known.pause {
+            return Some(Err(ApiError::bucket_full(false)));
+        }
+        known.counted = Instant::now();
+        known.pause = LONGEST_COUNT;
+        None
+    }
+
+    fn set(&self, job: JobKey, at_most: u64, took: Duration) {
+        let count = QueueCount { at_most, counted: Instant::now(), pause: took * COUNT_SHARE };
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(job, count);
+    }
+}
 
 fn check_queue(app: &App, job: JobKey, more: u64) -> Result<(), ApiError> {
     let bound = app.settings.bounds.queue;
-    let known = {
-        let counts = app.queue_counts.0.lock().unwrap_or_else(PoisonError::into_inner);
-        counts
-            .get(&job)
-            .copied()
-            .filter(|(at, waiting)| at.elapsed() < COUNTED_FOR && waiting + more <= bound)
-    };
-    let (at, waiting) = match known {
-        Some(known) => known,
-        None => (Instant::now(), app.store.queue_state(job)?.waiting),
-    };
-    if waiting + more > bound {
-        return Err(ApiError::bucket_full(app.settings.rules.full_queue_is_503));
+    if let Some(taken) = app.queue_counts.take(job, more, bound) {
+        return taken;
     }
-    let mut counts = app.queue_counts.0.lock().unwrap_or_else(PoisonError::into_inner);
-    counts.insert(job, (at, waiting + more));
-    Ok(())
+    let begun = Instant::now();
+    let waiting = app.store.queue_state(job)?.waiting;
+    let fits = waiting + more <= bound;
+    app.queue_counts.set(job, if fits { waiting + more } else { waiting }, begun.elapsed());
+    if fits { Ok(()) } else { Err(ApiError::bucket_full(false)) }
 }
 
 /// Takes a bare SCIM array that was posted to `$batch` (§9, `seed_batch_compat`). `Err(None)`: it is not even that.
