@@ -448,7 +448,8 @@ mod tests {
     #[test]
     fn answers_have_a_meaning() {
         let bad = "SystemForCrossDomainIdentityManagementBadResponse";
-        let cases: &[(DialectName, Doing, u32, &str, &str, &str, Option<&str>)] = &[
+        type Row<'a> = (DialectName, Doing, u32, &'a str, &'a str, &'a str, Option<&'a str>);
+        let cases: &[Row<'_>] = &[
             (
                 Ad,
                 Doing::Add,
