@@ -273,3 +273,12 @@ pub(crate) fn integer_at(name: &str, args: &[Value<'_>], at: usize) -> Result<i6
 pub(crate) fn array_of<'a>(items: Vec<Json>) -> Value<'a> {
     Value::Tree(std::borrow::Cow::Owned(Json::Array(items)))
 }
+
+/// Calls a function with values that are at hand, as the operators of conditions do.
+pub(crate) fn apply<'a>(ev: &Evaluator<'a>, name: &str, args: Vec<Value<'a>>) -> Outcome<'a> {
+    match find(name) {
+        Some(function) if (function.min..=function.max).contains(&args.len()) => (function.run)(ev, function.name, args),
+        Some(function) => Err(function.wrong_count(args.len())),
+        None => Err(value_error(name)),
+    }
+}
