@@ -2,5 +2,6 @@
 
 pub mod definition;
 pub mod expression;
+pub mod run;
 #[cfg(feature = "vectors")]
 pub mod vectors;
