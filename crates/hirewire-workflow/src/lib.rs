@@ -1,7 +1,13 @@
 //! Runs Logic Apps workflow definitions: triggers, actions, expression functions, run history.
 
+pub mod bind;
+pub mod case;
+pub mod content;
 pub mod definition;
 pub mod expression;
+pub mod host;
+pub mod offline;
 pub mod run;
+pub mod script;
 #[cfg(feature = "vectors")]
 pub mod vectors;

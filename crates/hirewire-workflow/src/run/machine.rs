@@ -187,6 +187,12 @@ impl Machine {
         }
     }
 
+    /// The same machine with its clock set.
+    pub(crate) fn at(mut self, now: i64) -> Self {
+        self.now = now;
+        self
+    }
+
     /// The result, once the run is over.
     pub fn result(&self) -> Option<&RunResult> {
         self.result.as_ref()
@@ -205,6 +211,11 @@ impl Machine {
     /// How many iterations are held in memory.
     pub fn live_spaces(&self) -> usize {
         self.spaces.len()
+    }
+
+    /// What a trigger's conditions and `splitOn` see, before any run.
+    pub(crate) fn trigger_view(&self) -> View<'_> {
+        View { machine: self, space: 0, action: None, element: None }
     }
 
     /// Takes an event and gives what is to be done. Deterministic: the same events give the same commands.

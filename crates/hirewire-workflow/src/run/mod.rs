@@ -19,6 +19,8 @@ mod record;
 mod schema;
 mod scope;
 
+pub(crate) use conditions::holds;
+pub(crate) use http::is_removed_header;
 pub use http::status_name;
 pub use machine::{Machine, RunOptions, Start};
 pub use message::{Answer, Call, Command, Effect, Event, RunResult, What};
