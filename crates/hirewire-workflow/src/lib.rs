@@ -9,5 +9,6 @@ pub mod host;
 pub mod offline;
 pub mod run;
 pub mod script;
+pub mod trigger;
 #[cfg(feature = "vectors")]
 pub mod vectors;

@@ -1,4 +1,6 @@
 //! The crate's one integration test binary.
 
 mod cases;
+mod fuzz;
+mod kill;
 mod vectors;
