@@ -14,23 +14,43 @@ use crate::run::{Machine, RunOptions, Start, TriggerRecord};
 ///
 /// # Errors
 /// One finding per parameter without a value or with a value of the wrong type.
-pub fn bind_parameters(workflow: &Workflow, given: &Map<String, Json>, settings: &Map<String, Json>) -> Result<Map<String, Json>, Vec<Finding>> {
+pub fn bind_parameters(
+    workflow: &Workflow,
+    given: &Map<String, Json>,
+    settings: &Map<String, Json>,
+) -> Result<Map<String, Json>, Vec<Finding>> {
     let mut out = Map::new();
     let mut findings = Vec::new();
     for parameter in &workflow.parameters {
         let path = format!("parameters.{}", parameter.name);
-        let value = given.iter().find(|(name, _)| same_name(name, &parameter.name)).map(|(_, v)| v).or(parameter.default.as_ref());
+        let value = given
+            .iter()
+            .find(|(name, _)| same_name(name, &parameter.name))
+            .map(|(_, v)| v)
+            .or(parameter.default.as_ref());
         let Some(value) = value else {
-            findings.push(Finding::error(path, format!("the parameter '{}' has no value", parameter.name), "give it with --param, in the parameters file, or as defaultValue"));
+            findings.push(Finding::error(
+                path,
+                format!("the parameter '{}' has no value", parameter.name),
+                "give it with --param, in the parameters file, or as defaultValue",
+            ));
             continue;
         };
         let value = if workflow.is_standard { app_settings(value, settings) } else { value.clone() };
         if !fits(&parameter.kind, &value) {
-            findings.push(Finding::error(path, format!("the value of '{}' is no {}", parameter.name, parameter.kind), "give a value of the declared type"));
+            findings.push(Finding::error(
+                path,
+                format!("the value of '{}' is no {}", parameter.name, parameter.kind),
+                "give a value of the declared type",
+            ));
             continue;
         }
         if !parameter.allowed.is_empty() && !parameter.allowed.contains(&value) {
-            findings.push(Finding::error(path, format!("the value of '{}' is none of the allowed ones", parameter.name), "choose one of `allowedValues`"));
+            findings.push(Finding::error(
+                path,
+                format!("the value of '{}' is none of the allowed ones", parameter.name),
+                "choose one of `allowedValues`",
+            ));
             continue;
         }
         out.insert(parameter.name.clone(), value);
@@ -63,7 +83,9 @@ fn app_settings(value: &Json, settings: &Map<String, Json>) -> Json {
             Json::String(out)
         }
         Json::Array(items) => items.iter().map(|i| app_settings(i, settings)).collect(),
-        Json::Object(members) => members.iter().map(|(k, v)| (k.clone(), app_settings(v, settings))).collect(),
+        Json::Object(members) => {
+            members.iter().map(|(k, v)| (k.clone(), app_settings(v, settings))).collect()
+        }
         other => other.clone(),
     }
 }
@@ -80,12 +102,25 @@ pub enum Firing {
 }
 
 /// Applies a trigger's conditions and `splitOn` to the outputs of one event (`spec/workflows.md` §7).
-pub fn fire(workflow: &Arc<Workflow>, trigger: &Trigger, outputs: &Json, options: &RunOptions, now: i64) -> Firing {
-    let record = TriggerRecord { name: trigger.name.clone(), outputs: outputs.clone(), scheduled: None, client_tracking_id: String::new() };
+pub fn fire(
+    workflow: &Arc<Workflow>,
+    trigger: &Trigger,
+    outputs: &Json,
+    options: &RunOptions,
+    now: i64,
+) -> Firing {
+    let record = TriggerRecord {
+        name: trigger.name.clone(),
+        outputs: outputs.clone(),
+        scheduled: None,
+        client_tracking_id: String::new(),
+    };
     let start = Start { run: String::new(), base_id: String::new(), trigger: record };
     let machine = Machine::new(Arc::clone(workflow), start, options.clone()).at(now);
     let view = machine.trigger_view();
-    let met = trigger.conditions.iter().try_fold(true, |met, c| Ok::<_, crate::expression::ExpressionError>(met && crate::run::holds(c, &Evaluator::new(&view))?));
+    let met = trigger.conditions.iter().try_fold(true, |met, c| {
+        Ok::<_, crate::expression::ExpressionError>(met && crate::run::holds(c, &Evaluator::new(&view))?)
+    });
     match met {
         Ok(true) => {}
         Ok(false) => return Firing::Skipped,
@@ -102,7 +137,10 @@ pub fn fire(workflow: &Arc<Workflow>, trigger: &Trigger, outputs: &Json, options
             };
             Firing::Runs(items.into_iter().map(with_body).collect())
         }
-        Ok(other) => Firing::Failed(format!("splitOn gave a value of type '{}', an array is needed", crate::expression::Value::from(&other).type_name())),
+        Ok(other) => Firing::Failed(format!(
+            "splitOn gave a value of type '{}', an array is needed",
+            crate::expression::Value::from(&other).type_name()
+        )),
         Err(e) => Firing::Failed(e.message),
     }
 }

@@ -57,7 +57,8 @@ fn members(json: &Json, key: &str) -> Map<String, Json> {
 impl Case {
     fn read(path: &Path) -> Result<Self, String> {
         let bytes = std::fs::read(path).map_err(|e| format!("{}: {e}", path.display()))?;
-        let json = serde_json::from_str(&read_text(&bytes).map_err(|e| e.to_string())?).map_err(|e| format!("{}: {e}", path.display()))?;
+        let json = serde_json::from_str(&read_text(&bytes).map_err(|e| e.to_string())?)
+            .map_err(|e| format!("{}: {e}", path.display()))?;
         Ok(Self { json, folder: path.parent().map(Path::to_path_buf).unwrap_or_default() })
     }
 
@@ -84,36 +85,73 @@ impl Case {
         let imported = import(&self.bytes(name)?, &options).map_err(|e| format!("{name}: {e}"))?;
         let imported = imported.into_iter().next().ok_or("no definition")?;
         let settings = members(&self.json, "appSettings");
-        let standard = imported.kind.is_some() || options.standard_connections.is_some() || options.standard_parameters.is_some() || !settings.is_empty();
-        let (workflow, findings) = compile(imported.name.as_deref().unwrap_or("workflow"), &imported.definition, standard);
-        outcome.warnings.extend(imported.findings.iter().chain(&findings).filter(|f| f.severity == Severity::Warning).map(ToString::to_string));
+        let standard = imported.kind.is_some()
+            || options.standard_connections.is_some()
+            || options.standard_parameters.is_some()
+            || !settings.is_empty();
+        let (workflow, findings) =
+            compile(imported.name.as_deref().unwrap_or("workflow"), &imported.definition, standard);
+        outcome.warnings.extend(
+            imported
+                .findings
+                .iter()
+                .chain(&findings)
+                .filter(|f| f.severity == Severity::Warning)
+                .map(ToString::to_string),
+        );
         let Some(workflow) = workflow else {
-            return Err(findings.iter().filter(|f| f.severity == Severity::Error).map(ToString::to_string).collect::<Vec<_>>().join("\n"));
+            return Err(findings
+                .iter()
+                .filter(|f| f.severity == Severity::Error)
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join("\n"));
         };
         let workflow = Arc::new(workflow);
         let mut values = imported.parameters;
         self.stand_in_connections(&mut values);
-        let parameters = bind_parameters(&workflow, &values, &settings).map_err(|f| f.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))?;
+        let parameters = bind_parameters(&workflow, &values, &settings)
+            .map_err(|f| f.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))?;
         let sequential = text(&self.json, "guids") == Some("sequential");
-        let run_options = RunOptions { parameters, app_settings: settings, sequential_guids: sequential, callback_base: "https://callback.example/{action}".into() };
+        let run_options = RunOptions {
+            parameters,
+            app_settings: settings,
+            sequential_guids: sequential,
+            callback_base: "https://callback.example/{action}".into(),
+        };
         let clock = self.json.get("clock").cloned().unwrap_or(Json::Null);
-        let now = DateTime::parse(text(&clock, "now").unwrap_or("2026-01-01T00:00:00Z")).ok_or("clock.now is no date")?.ticks;
+        let now = DateTime::parse(text(&clock, "now").unwrap_or("2026-01-01T00:00:00Z"))
+            .ok_or("clock.now is no date")?
+            .ticks;
 
         let trigger_json = self.json.get("trigger").cloned().unwrap_or(Json::Null);
         let outputs = trigger_json.get("outputs").cloned().unwrap_or(Json::Null);
-        let trigger_name = text(&trigger_json, "name").map(str::to_owned).or_else(|| workflow.triggers.first().map(|t| t.name.clone())).unwrap_or_default();
+        let trigger_name = text(&trigger_json, "name")
+            .map(str::to_owned)
+            .or_else(|| workflow.triggers.first().map(|t| t.name.clone()))
+            .unwrap_or_default();
         let firing = match workflow.trigger(&trigger_name) {
             Some(trigger) => fire(&workflow, trigger, &outputs, &run_options, now),
             None => Firing::Runs(vec![outputs]),
         };
-        let mut world = World { case: self, used: vec![0; self.json.get("fakes").and_then(Json::as_array).map_or(0, Vec::len)], calls: Vec::new(), problems: Vec::new() };
+        let mut world = World {
+            case: self,
+            used: vec![0; self.json.get("fakes").and_then(Json::as_array).map_or(0, Vec::len)],
+            calls: Vec::new(),
+            problems: Vec::new(),
+        };
         let mut last = None;
         match firing {
             Firing::Failed(message) => outcome.differences.push(format!("the trigger failed: {message}")),
             Firing::Skipped => {}
             Firing::Runs(runs) => {
                 for outputs in runs {
-                    let trigger = TriggerRecord { name: trigger_name.clone(), outputs, scheduled: None, client_tracking_id: "case".into() };
+                    let trigger = TriggerRecord {
+                        name: trigger_name.clone(),
+                        outputs,
+                        scheduled: None,
+                        client_tracking_id: "case".into(),
+                    };
                     let start = Start { run: "case".into(), base_id: "/workflows".into(), trigger };
                     let mut machine = Machine::new(Arc::clone(&workflow), start, run_options.clone());
                     let run = run_offline(&mut machine, now, |call| world.answer(call));
@@ -130,7 +168,8 @@ impl Case {
 
     /// Connections the case declares are there, whatever the parameters say of them.
     fn stand_in_connections(&self, values: &mut Map<String, Json>) {
-        let mut connections = values.get("$connections").and_then(Json::as_object).cloned().unwrap_or_default();
+        let mut connections =
+            values.get("$connections").and_then(Json::as_object).cloned().unwrap_or_default();
         for (name, entry) in members(&self.json, "connections") {
             let api = text(&entry, "api").unwrap_or(&name).to_owned();
             connections.entry(name.clone()).or_insert_with(|| json!({"connectionId": name, "connectionName": name, "id": format!("/providers/Microsoft.Web/locations/local/managedApis/{api}")}));
@@ -151,13 +190,16 @@ impl Case {
         };
         if let Some(wanted) = expect.get("run") {
             let got = match &run.result {
-                Some(result) => json!({"status": result.status.word(), "error": result.error, "outputs": result.outputs}),
+                Some(result) => {
+                    json!({"status": result.status.word(), "error": result.error, "outputs": result.outputs})
+                }
                 None => json!({"status": "Running", "error": null}),
             };
             subset(&got, wanted, "run", differences);
         }
         for (name, wanted) in members(expect, "variables") {
-            let got = machine.variables().find(|(n, _)| same_name(n, &name)).map_or(Json::Null, |(_, v)| v.clone());
+            let got =
+                machine.variables().find(|(n, _)| same_name(n, &name)).map_or(Json::Null, |(_, v)| v.clone());
             exact(&got, &wanted, &format!("variables.{name}"), differences);
         }
         if let Some(wanted) = expect.get("response") {
@@ -181,7 +223,12 @@ impl Case {
     fn compare_calls(&self, wanted: &[Json], any_order: bool, got: &[Json], differences: &mut Vec<String>) {
         if wanted.len() != got.len() {
             let names: Vec<&str> = got.iter().filter_map(|c| text(c, "action")).collect();
-            differences.push(format!("calls: {} expected, {} made: {}", wanted.len(), got.len(), names.join(", ")));
+            differences.push(format!(
+                "calls: {} expected, {} made: {}",
+                wanted.len(),
+                got.len(),
+                names.join(", ")
+            ));
         }
         let mut left: Vec<&Json> = got.iter().collect();
         for (n, wanted) in wanted.iter().enumerate() {
@@ -210,7 +257,11 @@ impl Case {
             let of = |key: &str| got.get(key).cloned().unwrap_or(Json::Null);
             match key.as_str() {
                 "method" => {
-                    if !of("method").as_str().unwrap_or_default().eq_ignore_ascii_case(value.as_str().unwrap_or_default()) {
+                    if !of("method")
+                        .as_str()
+                        .unwrap_or_default()
+                        .eq_ignore_ascii_case(value.as_str().unwrap_or_default())
+                    {
                         differences.push(format!("{here}: expected {value}, got {}", of("method")));
                     }
                 }
@@ -220,7 +271,12 @@ impl Case {
                     Err(e) => differences.push(format!("{here}: the body is no JSON: {e}")),
                 },
                 "bodyFile" => match value.as_str().map(|name| self.bytes(name)) {
-                    Some(Ok(bytes)) => exact(&of("body"), &Json::from(String::from_utf8_lossy(&bytes).into_owned()), &here, differences),
+                    Some(Ok(bytes)) => exact(
+                        &of("body"),
+                        &Json::from(String::from_utf8_lossy(&bytes).into_owned()),
+                        &here,
+                        differences,
+                    ),
                     _ => differences.push(format!("{here}: the file cannot be read")),
                 },
                 "queries" => exact(&of("queries"), value, &here, differences),
@@ -246,9 +302,18 @@ fn compare_action(run: &OfflineRun, name: &str, wanted: &Json, differences: &mut
     subset(&got, &Json::Object(plain), &path, differences);
     for (n, iteration) in iterations.as_ref().and_then(Json::as_array).into_iter().flatten().enumerate() {
         for (child, wanted) in iteration.as_object().into_iter().flatten() {
-            let found = run.records.iter().rev().find(|r| same_name(&r.name, child) && r.repetition.last() == Some(&n));
+            let found = run
+                .records
+                .iter()
+                .rev()
+                .find(|r| same_name(&r.name, child) && r.repetition.last() == Some(&n));
             match found {
-                Some(r) => subset(&json!({"status": r.status.word(), "code": r.code, "error": r.error, "outputs": r.outputs}), wanted, &format!("{path}.iterations[{n}].{child}"), differences),
+                Some(r) => subset(
+                    &json!({"status": r.status.word(), "code": r.code, "error": r.error, "outputs": r.outputs}),
+                    wanted,
+                    &format!("{path}.iterations[{n}].{child}"),
+                    differences,
+                ),
                 None => differences.push(format!("{path}.iterations[{n}].{child}: was not reached")),
             }
         }
@@ -256,7 +321,10 @@ fn compare_action(run: &OfflineRun, name: &str, wanted: &Json, differences: &mut
 }
 
 fn is_guid(text: &str) -> bool {
-    text.len() == 36 && text.char_indices().all(|(n, c)| if matches!(n, 8 | 13 | 18 | 23) { c == '-' } else { c.is_ascii_hexdigit() })
+    text.len() == 36
+        && text
+            .char_indices()
+            .all(|(n, c)| if matches!(n, 8 | 13 | 18 | 23) { c == '-' } else { c.is_ascii_hexdigit() })
 }
 
 fn wild(got: &Json, wanted: &Json) -> bool {
@@ -269,7 +337,11 @@ fn wild(got: &Json, wanted: &Json) -> bool {
 
 fn shorten(json: &Json) -> String {
     let text = json.to_string();
-    if text.chars().count() > 300 { format!("{}…", text.chars().take(300).collect::<String>()) } else { text }
+    if text.chars().count() > 300 {
+        format!("{}…", text.chars().take(300).collect::<String>())
+    } else {
+        text
+    }
 }
 
 fn scalars(got: &Json, wanted: &Json, path: &str, differences: &mut Vec<String>) {
@@ -335,7 +407,10 @@ pub fn call_as_json(call: &Call) -> Json {
     let mut out = Map::new();
     out.insert("action".into(), Json::from(call.action.as_str()));
     let mut put = |key: &str, value: Json| out.insert(key.to_owned(), value);
-    let body_text = |body: &Option<Json>| content::encode(body.as_ref()).map(|(bytes, _)| Json::from(String::from_utf8_lossy(&bytes).into_owned()));
+    let body_text = |body: &Option<Json>| {
+        content::encode(body.as_ref())
+            .map(|(bytes, _)| Json::from(String::from_utf8_lossy(&bytes).into_owned()))
+    };
     let (method, queries, headers, body) = match &call.effect {
         Effect::Http { method, uri, queries, headers, body, authentication } => {
             put("uri", Json::from(uri.as_str()));
@@ -374,8 +449,12 @@ pub fn call_as_json(call: &Call) -> Json {
 
 fn matches(call: &Json, wanted: &Json) -> bool {
     wanted.as_object().into_iter().flatten().all(|(key, value)| match key.as_str() {
-        "method" => text(call, "method").unwrap_or_default().eq_ignore_ascii_case(value.as_str().unwrap_or_default()),
-        "action" | "connection" => text(call, key).is_some_and(|t| same_name(t, value.as_str().unwrap_or_default())),
+        "method" => {
+            text(call, "method").unwrap_or_default().eq_ignore_ascii_case(value.as_str().unwrap_or_default())
+        }
+        "action" | "connection" => {
+            text(call, key).is_some_and(|t| same_name(t, value.as_str().unwrap_or_default()))
+        }
         "bodyContains" => text(call, "body").is_some_and(|b| b.contains(value.as_str().unwrap_or_default())),
         "queries" | "headers" => {
             let mut differences = Vec::new();
@@ -390,24 +469,35 @@ impl World<'_> {
     fn answer(&mut self, call: &Call) -> Answer {
         let fakes = self.case.json.get("fakes").and_then(Json::as_array);
         let shown = call_as_json(call);
-        let found = fakes.into_iter().flatten().position(|f| matches(&shown, f.get("match").unwrap_or(&Json::Null)));
+        let found =
+            fakes.into_iter().flatten().position(|f| matches(&shown, f.get("match").unwrap_or(&Json::Null)));
         if let (None, Effect::Script { code, context }) = (found, &call.effect) {
             return crate::script::run(code, context);
         }
         self.calls.push(shown.clone());
         let Some(at) = found else {
             self.problems.push(format!("nobody answers the call {}", shorten(&shown)));
-            return Answer::Fault { code: "ConnectionFailure".into(), message: "The case declares no answer to this call.".into(), retry: false };
+            return Answer::Fault {
+                code: "ConnectionFailure".into(),
+                message: "The case declares no answer to this call.".into(),
+                retry: false,
+            };
         };
-        let list = fakes.and_then(|f| f[at].get("respond")).and_then(Json::as_array).cloned().unwrap_or_default();
-        let respond = list.get(self.used[at].min(list.len().saturating_sub(1))).cloned().unwrap_or(Json::Null);
+        let list =
+            fakes.and_then(|f| f[at].get("respond")).and_then(Json::as_array).cloned().unwrap_or_default();
+        let respond =
+            list.get(self.used[at].min(list.len().saturating_sub(1))).cloned().unwrap_or(Json::Null);
         self.used[at] += 1;
         self.respond(&respond)
     }
 
     fn respond(&mut self, respond: &Json) -> Answer {
         if respond.get("fault").is_some() {
-            return Answer::Fault { code: "ConnectionFailure".into(), message: "The connection failed.".into(), retry: true };
+            return Answer::Fault {
+                code: "ConnectionFailure".into(),
+                message: "The connection failed.".into(),
+                retry: true,
+            };
         }
         let headers = members(respond, "headers");
         let kind = member(&headers, "Content-Type").and_then(Json::as_str);

@@ -52,7 +52,8 @@ fn find(bytes: &[u8], needle: &[u8]) -> Option<usize> {
 }
 
 fn multipart(bytes: &[u8], content_type: &str) -> Option<Json> {
-    let boundary = content_type.split(';').map(str::trim).find_map(|p| p.strip_prefix("boundary="))?.trim_matches('"');
+    let boundary =
+        content_type.split(';').map(str::trim).find_map(|p| p.strip_prefix("boundary="))?.trim_matches('"');
     let marker = format!("--{boundary}").into_bytes();
     let mut parts = Vec::new();
     let mut rest = &bytes[find(bytes, &marker)? + marker.len()..];
@@ -94,7 +95,8 @@ pub fn encode(body: Option<&Json>) -> Option<(Vec<u8>, String)> {
 fn encode_multipart(value: &Json, parts: &[Json]) -> (Vec<u8>, String) {
     let kind = value.get("$content-type").and_then(Json::as_str).unwrap_or("multipart/form-data");
     let boundary = kind.split("boundary=").nth(1).unwrap_or("hirewire-boundary").trim_matches('"').to_owned();
-    let kind = if kind.contains("boundary=") { kind.to_owned() } else { format!("{kind}; boundary={boundary}") };
+    let kind =
+        if kind.contains("boundary=") { kind.to_owned() } else { format!("{kind}; boundary={boundary}") };
     let mut out = Vec::new();
     for part in parts {
         out.extend_from_slice(format!("--{boundary}\r\n").as_bytes());

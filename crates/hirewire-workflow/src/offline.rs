@@ -40,7 +40,9 @@ pub fn run_offline(machine: &mut Machine, now: i64, mut answer: impl FnMut(&Call
         seed = seed.wrapping_add(1);
         for command in machine.step(&Event { at: now, seed, what }) {
             match command {
-                Command::Call(call) => events.push_back(What::Answer { call: call.id, answer: answer(&call) }),
+                Command::Call(call) => {
+                    events.push_back(What::Answer { call: call.id, answer: answer(&call) })
+                }
                 Command::Timer { timer, at } => timers.push(Reverse((at, timer))),
                 Command::Respond(response) => out.response = Some(response),
                 Command::Record(record) => out.records.push(record),

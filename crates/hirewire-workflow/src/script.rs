@@ -13,14 +13,19 @@ const TIME: Duration = Duration::from_secs(5);
 /// Runs code that ends with `return value`; it sees `workflowContext` and nothing else.
 pub fn run(code: &str, context: &Json) -> Answer {
     let (code, context) = (code.to_owned(), context.to_string());
-    let thread = std::thread::Builder::new().name("workflow-script".into()).stack_size(4 << 20).spawn(move || evaluate(&code, &context));
+    let thread = std::thread::Builder::new()
+        .name("workflow-script".into())
+        .stack_size(4 << 20)
+        .spawn(move || evaluate(&code, &context));
     let outcome = match thread {
         Ok(handle) => handle.join().unwrap_or_else(|_| Err("the script could not be run".into())),
         Err(e) => Err(e.to_string()),
     };
     match outcome {
         Ok(value) => Answer::Value(value),
-        Err(message) => Answer::Fault { code: "InlineCodeScriptRuntimeFailure".into(), message, retry: false },
+        Err(message) => {
+            Answer::Fault { code: "InlineCodeScriptRuntimeFailure".into(), message, retry: false }
+        }
     }
 }
 
@@ -56,7 +61,13 @@ mod tests {
         let context = json!({"actions": {"A": {"outputs": {"body": [1, 2, 3]}}}});
         let code = "return workflowContext.actions.A.outputs.body.map(function (x) { return x * 2; });";
         assert!(matches!(run(code, &context), Answer::Value(v) if v == json!([2, 4, 6])));
-        for code in ["throw new Error('no')", "return require('fs')", "var a = []; while (true) a.push(new Array(1000));", "for (;;) {}", "syntax ("] {
+        for code in [
+            "throw new Error('no')",
+            "return require('fs')",
+            "var a = []; while (true) a.push(new Array(1000));",
+            "for (;;) {}",
+            "syntax (",
+        ] {
             assert!(matches!(run(code, &context), Answer::Fault { .. }), "{code}");
         }
     }

@@ -64,7 +64,9 @@ fn evaluate_at(json: &Json, scope: &ArmScope, depth: usize) -> Result<Json, ArmE
     }
     match json {
         Json::String(text) => text_value(text, scope, depth),
-        Json::Array(items) => items.iter().map(|i| evaluate_at(i, scope, depth + 1)).collect::<Result<_, _>>().map(Json::Array),
+        Json::Array(items) => {
+            items.iter().map(|i| evaluate_at(i, scope, depth + 1)).collect::<Result<_, _>>().map(Json::Array)
+        }
         Json::Object(members) => {
             let mut out = Map::with_capacity(members.len());
             for (name, value) in members {
@@ -105,7 +107,11 @@ struct Parser<'t> {
 
 impl Parser<'_> {
     fn invalid(&self) -> ArmError {
-        ArmError::Invalid(format!("the ARM expression '[{}]' is malformed at position {}", self.text, self.at + 1))
+        ArmError::Invalid(format!(
+            "the ARM expression '[{}]' is malformed at position {}",
+            self.text,
+            self.at + 1
+        ))
     }
 
     fn rest(&self) -> &str {
@@ -124,7 +130,10 @@ impl Parser<'_> {
     }
 
     fn word(&mut self) -> String {
-        let end = self.rest().find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '.' | '-'))).unwrap_or(self.rest().len());
+        let end = self
+            .rest()
+            .find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '.' | '-')))
+            .unwrap_or(self.rest().len());
         let word = self.rest()[..end].to_owned();
         self.at += end;
         word
@@ -179,10 +188,17 @@ impl Parser<'_> {
         loop {
             if self.take('.') {
                 let start = self.at;
-                let end = self.rest().find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(self.rest().len());
+                let end = self
+                    .rest()
+                    .find(|c: char| !(c.is_alphanumeric() || c == '_'))
+                    .unwrap_or(self.rest().len());
                 self.at += end;
                 let name = &self.text[start..start + end];
-                value = value.as_object().and_then(|o| crate::expression::member(o, name)).cloned().ok_or_else(|| self.invalid())?;
+                value = value
+                    .as_object()
+                    .and_then(|o| crate::expression::member(o, name))
+                    .cloned()
+                    .ok_or_else(|| self.invalid())?;
             } else if self.take('[') {
                 let key = self.expression()?;
                 if !self.take(']') {
@@ -208,7 +224,9 @@ impl Parser<'_> {
                 match self.expression() {
                     Ok(value) => args.push(value),
                     // The branch of an `if` that is not taken may be something that cannot be computed.
-                    Err(ArmError::NotComputable(_)) if lazy && !args.is_empty() => return Err(ArmError::NotComputable(name.into())),
+                    Err(ArmError::NotComputable(_)) if lazy && !args.is_empty() => {
+                        return Err(ArmError::NotComputable(name.into()));
+                    }
                     Err(other) => return Err(other),
                 }
                 if self.take(')') {
@@ -230,7 +248,13 @@ impl Parser<'_> {
         let int = |n: usize| arg(n)?.as_i64().ok_or_else(invalid);
         let whole = |json: &Json| match json {
             Json::String(text) => text.clone(),
-            Json::Bool(b) => if *b { "True".into() } else { "False".into() },
+            Json::Bool(b) => {
+                if *b {
+                    "True".into()
+                } else {
+                    "False".into()
+                }
+            }
             Json::Null => String::new(),
             other => other.to_string(),
         };
@@ -246,7 +270,9 @@ impl Parser<'_> {
                 let found = scope.variables.iter().find(|(k, _)| same_name(k, key)).map(|(_, v)| v);
                 evaluate_at(found.ok_or_else(|| ArmError::Missing(key.to_owned()))?, scope, self.depth + 10)?
             }
-            "concat" if args.iter().all(Json::is_array) && !args.is_empty() => args.iter().filter_map(Json::as_array).flatten().cloned().collect(),
+            "concat" if args.iter().all(Json::is_array) && !args.is_empty() => {
+                args.iter().filter_map(Json::as_array).flatten().cloned().collect()
+            }
             "concat" => args.iter().map(whole).collect::<String>().into(),
             "format" => {
                 let mut out = text(0)?.to_owned();
@@ -256,7 +282,10 @@ impl Parser<'_> {
                 out.into()
             }
             "resourceid" | "subscriptionresourceid" | "extensionresourceid" => {
-                let at = args.iter().position(|a| a.as_str().is_some_and(|t| t.contains('/') && !t.starts_with('/'))).ok_or_else(invalid)?;
+                let at = args
+                    .iter()
+                    .position(|a| a.as_str().is_some_and(|t| t.contains('/') && !t.starts_with('/')))
+                    .ok_or_else(invalid)?;
                 let base = match (name.to_lowercase().as_str(), at) {
                     ("subscriptionresourceid", 0) => format!("/subscriptions/{}", scope.subscription),
                     ("subscriptionresourceid", _) => format!("/subscriptions/{}", text(0)?),
@@ -271,11 +300,17 @@ impl Parser<'_> {
                 }
                 out.into()
             }
-            "subscription" => json!({"id": format!("/subscriptions/{}", scope.subscription), "subscriptionId": scope.subscription, "tenantId": scope.tenant, "displayName": "Hirewire"}),
-            "resourcegroup" => json!({"id": group, "name": scope.group, "location": scope.location, "type": "Microsoft.Resources/resourceGroups", "tags": {}}),
+            "subscription" => {
+                json!({"id": format!("/subscriptions/{}", scope.subscription), "subscriptionId": scope.subscription, "tenantId": scope.tenant, "displayName": "Hirewire"})
+            }
+            "resourcegroup" => {
+                json!({"id": group, "name": scope.group, "location": scope.location, "type": "Microsoft.Resources/resourceGroups", "tags": {}})
+            }
             "tenant" => json!({"tenantId": scope.tenant}),
             "deployment" => json!({"name": "hirewire", "properties": {}}),
-            "environment" => json!({"name": "AzureCloud", "authentication": {"loginEndpoint": "https://login.microsoftonline.com/", "audiences": ["https://management.core.windows.net/", "https://management.azure.com/"]}, "resourceManager": "https://management.azure.com/", "suffixes": {"storage": "core.windows.net", "keyvaultDns": ".vault.azure.net", "sqlServerHostname": ".database.windows.net"}}),
+            "environment" => {
+                json!({"name": "AzureCloud", "authentication": {"loginEndpoint": "https://login.microsoftonline.com/", "audiences": ["https://management.core.windows.net/", "https://management.azure.com/"]}, "resourceManager": "https://management.azure.com/", "suffixes": {"storage": "core.windows.net", "keyvaultDns": ".vault.azure.net", "sqlServerHostname": ".database.windows.net"}})
+            }
             "tolower" => text(0)?.to_lowercase().into(),
             "toupper" => text(0)?.to_uppercase().into(),
             "trim" => text(0)?.trim().into(),
@@ -284,8 +319,16 @@ impl Parser<'_> {
             "substring" => {
                 let from = usize::try_from(int(1)?).map_err(|_| invalid())?;
                 let all: Vec<char> = text(0)?.chars().collect();
-                let count = if args.len() > 2 { usize::try_from(int(2)?).map_err(|_| invalid())? } else { all.len().saturating_sub(from) };
-                all.get(from..from.saturating_add(count)).ok_or_else(invalid)?.iter().collect::<String>().into()
+                let count = if args.len() > 2 {
+                    usize::try_from(int(2)?).map_err(|_| invalid())?
+                } else {
+                    all.len().saturating_sub(from)
+                };
+                all.get(from..from.saturating_add(count))
+                    .ok_or_else(invalid)?
+                    .iter()
+                    .collect::<String>()
+                    .into()
             }
             "string" => match arg(0)? {
                 Json::String(text) => text.as_str().into(),
@@ -315,8 +358,19 @@ impl Parser<'_> {
             .into(),
             "coalesce" => args.iter().find(|a| !a.is_null()).cloned().unwrap_or(Json::Null),
             "createarray" => Json::Array(args),
-            "createobject" => args.chunks(2).filter(|p| p.len() == 2).map(|p| (whole(&p[0]), p[1].clone())).collect::<Map<_, _>>().into(),
-            "union" if args.iter().all(Json::is_object) => args.iter().filter_map(Json::as_object).flatten().map(|(k, v)| (k.clone(), v.clone())).collect::<Map<_, _>>().into(),
+            "createobject" => args
+                .chunks(2)
+                .filter(|p| p.len() == 2)
+                .map(|p| (whole(&p[0]), p[1].clone()))
+                .collect::<Map<_, _>>()
+                .into(),
+            "union" if args.iter().all(Json::is_object) => args
+                .iter()
+                .filter_map(Json::as_object)
+                .flatten()
+                .map(|(k, v)| (k.clone(), v.clone()))
+                .collect::<Map<_, _>>()
+                .into(),
             "union" => {
                 let mut out: Vec<Json> = Vec::new();
                 for item in args.iter().filter_map(Json::as_array).flatten() {
@@ -353,7 +407,9 @@ impl Parser<'_> {
                 use base64::Engine as _;
                 base64::engine::general_purpose::STANDARD.encode(text(0)?).into()
             }
-            "uri" => format!("{}/{}", text(0)?.trim_end_matches('/'), text(1)?.trim_start_matches('/')).into(),
+            "uri" => {
+                format!("{}/{}", text(0)?.trim_end_matches('/'), text(1)?.trim_start_matches('/')).into()
+            }
             "uricomponent" => crate::expression::percent_encode(text(0)?).into(),
             // Stable texts in the service's shapes; the service's own hash is not published `[U]`.
             "uniquestring" => stable(&args.iter().map(whole).collect::<String>())[..13].into(),
@@ -362,7 +418,9 @@ impl Parser<'_> {
                 format!("{}-{}-4{}-8{}-{}", &h[..8], &h[8..12], &h[13..16], &h[17..20], &h[20..32]).into()
             }
             "utcnow" => "2026-01-01T00:00:00Z".into(),
-            "reference" | "listkeys" | "listcallbackurl" | "listsecrets" | "listaccountsas" | "getsecret" => return Err(ArmError::NotComputable(name.to_owned())),
+            "reference" | "listkeys" | "listcallbackurl" | "listsecrets" | "listaccountsas" | "getsecret" => {
+                return Err(ArmError::NotComputable(name.to_owned()));
+            }
             _ => return Err(ArmError::Invalid(format!("the ARM function '{name}' is not known"))),
         })
     }

@@ -68,7 +68,9 @@ fn of_action(kind: &ActionKind) -> Vec<Reference> {
             all(&[from]);
             columns.iter().flatten().for_each(|(h, v)| all(&[h, v]));
         }
-        ActionKind::InitializeVariable(list) => list.iter().filter_map(|v| v.value.as_ref()).for_each(|t| all(&[t])),
+        ActionKind::InitializeVariable(list) => {
+            list.iter().filter_map(|v| v.value.as_ref()).for_each(|t| all(&[t]))
+        }
         ActionKind::IncrementVariable(_, value, _) => value.iter().for_each(|t| all(&[t])),
         ActionKind::If(condition, ..) => of_condition(condition, &mut visit),
         ActionKind::Until { condition, count, timeout, .. } => {
@@ -85,11 +87,19 @@ fn variables(workflow: &Workflow, findings: &mut Vec<Finding>) -> HashMap<String
     for (id, action) in workflow.actions.iter().enumerate() {
         let ActionKind::InitializeVariable(list) = &action.kind else { continue };
         if action.parent.is_some() {
-            findings.push(Finding::error(&action.path, "InitializeVariable stands inside another action", "move it to the top level and use SetVariable here"));
+            findings.push(Finding::error(
+                &action.path,
+                "InitializeVariable stands inside another action",
+                "move it to the top level and use SetVariable here",
+            ));
         }
         for variable in list {
             if out.insert(variable.name.to_lowercase(), id).is_some() {
-                findings.push(Finding::error(&action.path, format!("the variable '{}' is initialized twice", variable.name), "use SetVariable for the second value"));
+                findings.push(Finding::error(
+                    &action.path,
+                    format!("the variable '{}' is initialized twice", variable.name),
+                    "use SetVariable for the second value",
+                ));
             }
         }
     }
@@ -161,18 +171,38 @@ fn check_reference(
             "subscription" | "resourcegroup" => "write it as an ARM expression [ … ] in the template".into(),
             _ => nearest(&reference.function, names),
         };
-        findings.push(Finding::error(&action.path, format!("the template function '{}' is not defined or not valid", reference.function), help));
+        findings.push(Finding::error(
+            &action.path,
+            format!("the template function '{}' is not defined or not valid", reference.function),
+            help,
+        ));
         return;
     };
     if reference.count < min || reference.count > max {
-        findings.push(Finding::error(&action.path, format!("'{}' is called with {} argument(s)", reference.function, reference.count), "look the function up in the reference"));
+        findings.push(Finding::error(
+            &action.path,
+            format!("'{}' is called with {} argument(s)", reference.function, reference.count),
+            "look the function up in the reference",
+        ));
     }
     let Some(name) = reference.name.as_deref() else { return };
     match function.as_str() {
-        "body" | "outputs" | "actions" | "actionbody" | "actionoutputs" | "result" | "formdatavalue" | "formdatamultivalues" | "multipartbody" => {
+        "body"
+        | "outputs"
+        | "actions"
+        | "actionbody"
+        | "actionoutputs"
+        | "result"
+        | "formdatavalue"
+        | "formdatamultivalues"
+        | "multipartbody" => {
             let Some(target) = workflow.action(name) else {
                 let names = workflow.actions.iter().map(|a| a.name.as_str());
-                findings.push(Finding::error(&action.path, format!("'{}' refers to the action '{name}', which does not exist", reference.function), nearest(name, names)));
+                findings.push(Finding::error(
+                    &action.path,
+                    format!("'{}' refers to the action '{name}', which does not exist", reference.function),
+                    nearest(name, names),
+                ));
                 return;
             };
             let inside = |mut at: Option<ActionId>, wanted: Option<ActionId>| {
@@ -183,10 +213,24 @@ fn check_reference(
                 true
             };
             let self_until = matches!(action.kind, ActionKind::Until { .. });
-            if !inside(if matches!(action.kind, ActionKind::Foreach(..)) { Some(id) } else { action.foreach }, workflow.actions[target].foreach) {
-                findings.push(Finding::error(&action.path, format!("the action '{name}' stands inside a Foreach and cannot be read from outside"), "collect values in an array variable, or use result() of the loop"));
+            if !inside(
+                if matches!(action.kind, ActionKind::Foreach(..)) { Some(id) } else { action.foreach },
+                workflow.actions[target].foreach,
+            ) {
+                findings.push(Finding::error(
+                    &action.path,
+                    format!("the action '{name}' stands inside a Foreach and cannot be read from outside"),
+                    "collect values in an array variable, or use result() of the loop",
+                ));
             } else if target != id && !self_until && !reachable(workflow, id, target) {
-                findings.push(Finding::error(&action.path, format!("the action '{name}' does not come before '{}' on its `runAfter` path", action.name), "add it to `runAfter`"));
+                findings.push(Finding::error(
+                    &action.path,
+                    format!(
+                        "the action '{name}' does not come before '{}' on its `runAfter` path",
+                        action.name
+                    ),
+                    "add it to `runAfter`",
+                ));
             }
         }
         "items" => {
@@ -196,20 +240,42 @@ fn check_reference(
                 at = workflow.actions[here].parent.map(|(owner, _)| owner);
                 Some(here)
             })
-            .any(|a| matches!(workflow.actions[a].kind, ActionKind::Foreach(..)) && crate::expression::same_name(&workflow.actions[a].name, name));
+            .any(|a| {
+                matches!(workflow.actions[a].kind, ActionKind::Foreach(..))
+                    && crate::expression::same_name(&workflow.actions[a].name, name)
+            });
             if !found {
-                findings.push(Finding::error(&action.path, format!("items('{name}'): '{name}' is no enclosing Foreach"), "use the name of the loop around this action"));
+                findings.push(Finding::error(
+                    &action.path,
+                    format!("items('{name}'): '{name}' is no enclosing Foreach"),
+                    "use the name of the loop around this action",
+                ));
             }
         }
         "variables" if !variables.contains_key(&name.to_lowercase()) => {
-            findings.push(Finding::error(&action.path, format!("the variable '{name}' is never initialized"), nearest(name, variables.keys().map(String::as_str))));
+            findings.push(Finding::error(
+                &action.path,
+                format!("the variable '{name}' is never initialized"),
+                nearest(name, variables.keys().map(String::as_str)),
+            ));
         }
-        "parameters" if !workflow.parameters.iter().any(|p| crate::expression::same_name(&p.name, name)) && !workflow.is_standard => {
+        "parameters"
+            if !workflow.parameters.iter().any(|p| crate::expression::same_name(&p.name, name))
+                && !workflow.is_standard =>
+        {
             let names = workflow.parameters.iter().map(|p| p.name.as_str());
-            findings.push(Finding::error(&action.path, format!("the parameter '{name}' is not declared"), nearest(name, names)));
+            findings.push(Finding::error(
+                &action.path,
+                format!("the parameter '{name}' is not declared"),
+                nearest(name, names),
+            ));
         }
         "appsetting" if !workflow.is_standard => {
-            findings.push(Finding::error(&action.path, "the template function 'appsetting' is not expected at this location", "it exists in Standard workflows only; use a parameter"));
+            findings.push(Finding::error(
+                &action.path,
+                "the template function 'appsetting' is not expected at this location",
+                "it exists in Standard workflows only; use a parameter",
+            ));
         }
         _ => {}
     }
@@ -234,26 +300,57 @@ fn check_place(
     findings: &mut Vec<Finding>,
 ) {
     let action = &workflow.actions[id];
-    let own = |variable: &str| references.iter().any(|r| r.function.eq_ignore_ascii_case("variables") && r.name.as_deref().is_some_and(|n| crate::expression::same_name(n, variable)));
+    let own = |variable: &str| {
+        references.iter().any(|r| {
+            r.function.eq_ignore_ascii_case("variables")
+                && r.name.as_deref().is_some_and(|n| crate::expression::same_name(n, variable))
+        })
+    };
     match &action.kind {
         ActionKind::Terminate(_) | ActionKind::Response(_) if in_loop(workflow, id) => {
-            findings.push(Finding::error(&action.path, format!("{} stands inside a loop", action.type_name), "move it behind the loop and decide by a variable"));
+            findings.push(Finding::error(
+                &action.path,
+                format!("{} stands inside a loop", action.type_name),
+                "move it behind the loop and decide by a variable",
+            ));
         }
-        ActionKind::Response(_) if workflow.triggers.iter().any(|t| t.split_on.is_some()) && !action.options.has("Asynchronous") => {
-            findings.push(Finding::error(&action.path, "a Response cannot be given to a trigger with splitOn", "remove splitOn or the Response"));
+        ActionKind::Response(_)
+            if workflow.triggers.iter().any(|t| t.split_on.is_some())
+                && !action.options.has("Asynchronous") =>
+        {
+            findings.push(Finding::error(
+                &action.path,
+                "a Response cannot be given to a trigger with splitOn",
+                "remove splitOn or the Response",
+            ));
         }
         ActionKind::InitializeVariable(list) => {
             for variable in list.iter().filter(|v| own(&v.name)) {
-                findings.push(Finding::error(&action.path, format!("the first value of '{}' refers to itself", variable.name), "use another value"));
+                findings.push(Finding::error(
+                    &action.path,
+                    format!("the first value of '{}' refers to itself", variable.name),
+                    "use another value",
+                ));
             }
         }
-        ActionKind::SetVariable(name, _) | ActionKind::IncrementVariable(name, ..) | ActionKind::AppendToString(name, _) | ActionKind::AppendToArray(name, _) => {
+        ActionKind::SetVariable(name, _)
+        | ActionKind::IncrementVariable(name, ..)
+        | ActionKind::AppendToString(name, _)
+        | ActionKind::AppendToArray(name, _) => {
             if !name.is_empty() && !variables.contains_key(&name.to_lowercase()) {
-                findings.push(Finding::error(&action.path, format!("the variable '{name}' is never initialized"), nearest(name, variables.keys().map(String::as_str))));
+                findings.push(Finding::error(
+                    &action.path,
+                    format!("the variable '{name}' is never initialized"),
+                    nearest(name, variables.keys().map(String::as_str)),
+                ));
             }
             // Consumption refuses it at save; Standard allows it `[U]`.
             if matches!(action.kind, ActionKind::SetVariable(..)) && own(name) && !workflow.is_standard {
-                findings.push(Finding::error(&action.path, format!("Self reference is not supported when updating the value of variable '{name}'."), "compose the new value first, or append"));
+                findings.push(Finding::error(
+                    &action.path,
+                    format!("Self reference is not supported when updating the value of variable '{name}'."),
+                    "compose the new value first, or append",
+                ));
             }
             lint_parallel(workflow, id, name, findings);
         }
@@ -268,7 +365,11 @@ fn check_place(
     for reference in references.iter().filter(|r| r.function.eq_ignore_ascii_case("body")) {
         let target = reference.name.as_deref().and_then(|n| workflow.action(n));
         if target.is_some_and(|t| matches!(workflow.actions[t].kind, ActionKind::Compose(_))) {
-            findings.push(Finding::warning(&action.path, format!("body('{}') of a Compose is null", reference.name.as_deref().unwrap_or_default()), "use outputs()"));
+            findings.push(Finding::warning(
+                &action.path,
+                format!("body('{}') of a Compose is null", reference.name.as_deref().unwrap_or_default()),
+                "use outputs()",
+            ));
         }
     }
 }
@@ -277,7 +378,11 @@ fn lint_parallel(workflow: &Workflow, id: ActionId, name: &str, findings: &mut V
     let action = &workflow.actions[id];
     let Some(outer) = action.foreach else { return };
     if workflow.actions[outer].concurrency != Some(1) && workflow.actions[outer].foreach.is_none() {
-        findings.push(Finding::warning(&action.path, format!("the variable '{name}' is changed in a loop whose iterations run in parallel"), "set concurrency.repetitions to 1 if order matters"));
+        findings.push(Finding::warning(
+            &action.path,
+            format!("the variable '{name}' is changed in a loop whose iterations run in parallel"),
+            "set concurrency.repetitions to 1 if order matters",
+        ));
     }
 }
 
@@ -297,7 +402,9 @@ fn hide_downstream(workflow: &mut Workflow, references: &[Vec<Reference>]) {
                         workflow.action(name).is_some_and(|t| workflow.actions[t].hide_outputs)
                     }
                     // The loop's element is hidden where its source is.
-                    "item" | "items" => workflow.actions[id].foreach.is_some_and(|f| workflow.actions[f].hide_inputs),
+                    "item" | "items" => {
+                        workflow.actions[id].foreach.is_some_and(|f| workflow.actions[f].hide_inputs)
+                    }
                     _ => false,
                 }
             });
@@ -309,7 +416,9 @@ fn hide_downstream(workflow: &mut Workflow, references: &[Vec<Reference>]) {
             action.hide_inputs = true;
             action.hide_outputs = true;
             let names: Vec<String> = match &action.kind {
-                ActionKind::SetVariable(n, _) | ActionKind::AppendToString(n, _) | ActionKind::AppendToArray(n, _) => vec![n.to_lowercase()],
+                ActionKind::SetVariable(n, _)
+                | ActionKind::AppendToString(n, _)
+                | ActionKind::AppendToArray(n, _) => vec![n.to_lowercase()],
                 ActionKind::InitializeVariable(list) => list.iter().map(|v| v.name.to_lowercase()).collect(),
                 _ => Vec::new(),
             };
@@ -326,7 +435,11 @@ fn hide_downstream(workflow: &mut Workflow, references: &[Vec<Reference>]) {
 fn limits(workflow: &Workflow, findings: &mut Vec<Finding>) {
     let mut warn = |count: usize, limit: usize, what: &str| {
         if count > limit {
-            findings.push(Finding::warning("", format!("{count} {what}, the service allows {limit}"), "it runs here all the same"));
+            findings.push(Finding::warning(
+                "",
+                format!("{count} {what}, the service allows {limit}"),
+                "it runs here all the same",
+            ));
         }
     };
     warn(workflow.actions.len(), 500, "actions");

@@ -28,12 +28,32 @@ pub struct Finding {
 }
 
 impl Finding {
-    pub(crate) fn error(path: impl Into<String>, message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self { severity: Severity::Error, code: "InvalidTemplate", path: path.into(), message: message.into(), help: help.into() }
+    pub(crate) fn error(
+        path: impl Into<String>,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Self {
+        Self {
+            severity: Severity::Error,
+            code: "InvalidTemplate",
+            path: path.into(),
+            message: message.into(),
+            help: help.into(),
+        }
     }
 
-    pub(crate) fn warning(path: impl Into<String>, message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self { severity: Severity::Warning, code: "Lint", path: path.into(), message: message.into(), help: help.into() }
+    pub(crate) fn warning(
+        path: impl Into<String>,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Self {
+        Self {
+            severity: Severity::Warning,
+            code: "Lint",
+            path: path.into(),
+            message: message.into(),
+            help: help.into(),
+        }
     }
 }
 

@@ -91,7 +91,10 @@ pub struct Imported {
 /// Bytes that are neither.
 pub fn read_text(bytes: &[u8]) -> Result<String, ImportError> {
     let utf16 = |bytes: &[u8], big: bool| {
-        let units: Vec<u16> = bytes.chunks_exact(2).map(|p| if big { u16::from_be_bytes([p[0], p[1]]) } else { u16::from_le_bytes([p[0], p[1]]) }).collect();
+        let units: Vec<u16> = bytes
+            .chunks_exact(2)
+            .map(|p| if big { u16::from_be_bytes([p[0], p[1]]) } else { u16::from_le_bytes([p[0], p[1]]) })
+            .collect();
         String::from_utf16_lossy(&units)
     };
     match bytes {
@@ -99,7 +102,9 @@ pub fn read_text(bytes: &[u8]) -> Result<String, ImportError> {
         [0xFE, 0xFF, rest @ ..] => Ok(utf16(rest, true)),
         _ => {
             let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
-            String::from_utf8(bytes.to_vec()).map_err(|_| ImportError::Json("it is neither UTF-8 nor UTF-16 with a byte order mark".into()))
+            String::from_utf8(bytes.to_vec()).map_err(|_| {
+                ImportError::Json("it is neither UTF-8 nor UTF-16 with a byte order mark".into())
+            })
         }
     }
 }
@@ -113,7 +118,11 @@ fn parse(bytes: &[u8], findings: &mut Vec<Finding>) -> Result<Json, ImportError>
             if !json.is_object() {
                 return Err(ImportError::Json(strict.to_string()));
             }
-            findings.push(Finding::warning("", "the file has comments or trailing commas", "remove them; JSON has none"));
+            findings.push(Finding::warning(
+                "",
+                "the file has comments or trailing commas",
+                "remove them; JSON has none",
+            ));
             Ok(json)
         }
         Err(strict) => Err(ImportError::Json(strict.to_string())),
@@ -150,7 +159,11 @@ pub fn import(bytes: &[u8], options: &ImportOptions) -> Result<Vec<Imported>, Im
         let mut one = single(Form::Resource, definition, get(properties, "parameters"), options);
         one.name = get(&json, "name").and_then(Json::as_str).map(str::to_owned);
         if get(properties, "connectionReferences").is_some() {
-            findings.push(Finding::warning("properties.connectionReferences", "this is a Power Automate export", "its connections must be bound by hand"));
+            findings.push(Finding::warning(
+                "properties.connectionReferences",
+                "this is a Power Automate export",
+                "its connections must be bound by hand",
+            ));
         }
         vec![one]
     } else if let Some(definition) = get(&json, "definition") {
@@ -212,7 +225,11 @@ fn undeclared(one: &mut Imported) {
     let declared = get(&one.definition, "parameters").and_then(Json::as_object).cloned().unwrap_or_default();
     for name in one.parameters.keys() {
         if !declared.keys().any(|d| same_name(d, name)) {
-            one.findings.push(Finding::warning(format!("parameters.{name}"), "the value belongs to no declared parameter", "it is ignored"));
+            one.findings.push(Finding::warning(
+                format!("parameters.{name}"),
+                "the value belongs to no declared parameter",
+                "it is ignored",
+            ));
         }
     }
 }
@@ -224,8 +241,14 @@ fn connections(parameters: &Map<String, Json>, standard: Option<&Json>) -> BTree
         let id = get(entry, "id").and_then(Json::as_str).unwrap_or(name);
         out.insert(name.clone(), last(id));
     }
-    for (group, at) in [("managedApiConnections", "api"), ("serviceProviderConnections", "serviceProvider"), ("functionConnections", "function")] {
-        for (name, entry) in standard.and_then(|s| get(s, group)).and_then(Json::as_object).into_iter().flatten() {
+    for (group, at) in [
+        ("managedApiConnections", "api"),
+        ("serviceProviderConnections", "serviceProvider"),
+        ("functionConnections", "function"),
+    ] {
+        for (name, entry) in
+            standard.and_then(|s| get(s, group)).and_then(Json::as_object).into_iter().flatten()
+        {
             let id = get(entry, at).and_then(|a| get(a, "id")).and_then(Json::as_str).unwrap_or(name);
             out.insert(name.clone(), last(id));
         }
@@ -233,7 +256,11 @@ fn connections(parameters: &Map<String, Json>, standard: Option<&Json>) -> BTree
     out
 }
 
-fn template_parameters(template: &Json, options: &ImportOptions, findings: &mut Vec<Finding>) -> Map<String, Json> {
+fn template_parameters(
+    template: &Json,
+    options: &ImportOptions,
+    findings: &mut Vec<Finding>,
+) -> Map<String, Json> {
     let file = options.parameters_file.as_ref();
     let mut given = plain_values(file.map(|f| get(f, "parameters").unwrap_or(f)));
     given.extend(options.parameters.clone());
@@ -242,23 +269,37 @@ fn template_parameters(template: &Json, options: &ImportOptions, findings: &mut 
     scope.variables = get(template, "variables").and_then(Json::as_object).cloned().unwrap_or_default();
     for (name, declaration) in &declared {
         let value = member(&given, name).cloned();
-        let default = || get(declaration, "defaultValue").filter(|d| !d.is_null()).and_then(|d| evaluate(d, &scope).ok());
+        let default = || {
+            get(declaration, "defaultValue").filter(|d| !d.is_null()).and_then(|d| evaluate(d, &scope).ok())
+        };
         let Some(value) = value.or_else(default) else { continue };
         if let Some(allowed) = get(declaration, "allowedValues").and_then(Json::as_array) {
             let fits = allowed.iter().any(|a| evaluate(a, &scope).is_ok_and(|a| a == value));
             if !fits {
-                findings.push(Finding::warning(format!("parameters.{name}"), "the value is none of the allowed ones", "choose one of `allowedValues`"));
+                findings.push(Finding::warning(
+                    format!("parameters.{name}"),
+                    "the value is none of the allowed ones",
+                    "choose one of `allowedValues`",
+                ));
             }
         }
         scope.parameters.insert(name.clone(), value);
     }
     for name in given.keys().filter(|n| !declared.keys().any(|d| same_name(d, n))) {
-        findings.push(Finding::warning(format!("parameters.{name}"), "the template declares no such parameter", "it is ignored"));
+        findings.push(Finding::warning(
+            format!("parameters.{name}"),
+            "the template declares no such parameter",
+            "it is ignored",
+        ));
     }
     scope.parameters
 }
 
-fn from_arm(template: &Json, options: &ImportOptions, findings: &mut Vec<Finding>) -> Result<Vec<Imported>, ImportError> {
+fn from_arm(
+    template: &Json,
+    options: &ImportOptions,
+    findings: &mut Vec<Finding>,
+) -> Result<Vec<Imported>, ImportError> {
     let scope = ArmScope {
         parameters: template_parameters(template, options, findings),
         variables: get(template, "variables").and_then(Json::as_object).cloned().unwrap_or_default(),
@@ -266,22 +307,27 @@ fn from_arm(template: &Json, options: &ImportOptions, findings: &mut Vec<Finding
     };
     let mut workflows = Vec::new();
     let mut apis = Vec::new();
-    resources(template, "resources", 0, &mut |path, resource| {
-        match get(resource, "type").and_then(Json::as_str) {
-            Some(kind) if kind.eq_ignore_ascii_case("Microsoft.Logic/workflows") => workflows.push((path, resource.clone())),
-            Some(kind) if kind.eq_ignore_ascii_case("Microsoft.Web/connections") => apis.push(resource.clone()),
-            _ => {}
+    resources(template, "resources", 0, &mut |path, resource| match get(resource, "type")
+        .and_then(Json::as_str)
+    {
+        Some(kind) if kind.eq_ignore_ascii_case("Microsoft.Logic/workflows") => {
+            workflows.push((path, resource.clone()))
         }
+        Some(kind) if kind.eq_ignore_ascii_case("Microsoft.Web/connections") => apis.push(resource.clone()),
+        _ => {}
     });
     if workflows.is_empty() {
-        return Err(ImportError::NotFound("the template has no resource of type Microsoft.Logic/workflows".into()));
+        return Err(ImportError::NotFound(
+            "the template has no resource of type Microsoft.Logic/workflows".into(),
+        ));
     }
     let mut out = Vec::new();
     for (path, resource) in workflows {
         let properties = get(&resource, "properties").unwrap_or(&Json::Null);
         let arm = |part: &str| {
             let json = get(properties, part).cloned().unwrap_or(Json::Null);
-            evaluate(&json, &scope).map_err(|source| ImportError::Arm { path: format!("{path}.properties.{part}"), source })
+            evaluate(&json, &scope)
+                .map_err(|source| ImportError::Arm { path: format!("{path}.properties.{part}"), source })
         };
         let definition = arm("definition")?;
         // A value that cannot be computed and only names a connection is not needed: connections are bound here.
@@ -291,7 +337,9 @@ fn from_arm(template: &Json, options: &ImportOptions, findings: &mut Vec<Finding
         };
         let parameters = plain_values(Some(&values));
         let mut one = Imported {
-            name: get(&resource, "name").and_then(|n| evaluate(n, &scope).ok()).and_then(|n| n.as_str().map(str::to_owned)),
+            name: get(&resource, "name")
+                .and_then(|n| evaluate(n, &scope).ok())
+                .and_then(|n| n.as_str().map(str::to_owned)),
             form: Form::Arm,
             definition,
             connections: connections(&parameters, None),
@@ -314,7 +362,15 @@ fn connection_names_only(values: Option<&Json>, scope: &ArmScope) -> Json {
             Err(_) if name == "$connections" => {
                 let names = get(entry, "value").and_then(Json::as_object).into_iter().flatten();
                 let value: Map<String, Json> = names
-                    .map(|(k, v)| (k.clone(), get(v, "id").and_then(|id| evaluate(id, scope).ok()).map_or(Json::Object(Map::new()), |id| serde_json::json!({"id": id, "connectionId": k}))))
+                    .map(|(k, v)| {
+                        (
+                            k.clone(),
+                            get(v, "id").and_then(|id| evaluate(id, scope).ok()).map_or(
+                                Json::Object(Map::new()),
+                                |id| serde_json::json!({"id": id, "connectionId": k}),
+                            ),
+                        )
+                    })
                     .collect();
                 out.insert(name.clone(), serde_json::json!({"value": value}));
             }
@@ -361,14 +417,22 @@ pub fn import_standard(folder: &Path, options: &ImportOptions) -> Result<Vec<Imp
     let file = |path: PathBuf| std::fs::read(&path).map_err(|source| ImportError::File { path, source });
     let mut options = options.clone();
     let mut findings = Vec::new();
-    for (name, slot) in [("connections.json", &mut options.standard_connections), ("parameters.json", &mut options.standard_parameters)] {
+    for (name, slot) in [
+        ("connections.json", &mut options.standard_connections),
+        ("parameters.json", &mut options.standard_parameters),
+    ] {
         let path = folder.join(name);
         if path.exists() {
             *slot = Some(parse(&file(path)?, &mut findings)?);
         }
     }
-    let entries = std::fs::read_dir(folder).map_err(|source| ImportError::File { path: folder.into(), source })?;
-    let mut folders: Vec<PathBuf> = entries.filter_map(Result::ok).map(|e| e.path()).filter(|p| p.join("workflow.json").exists()).collect();
+    let entries =
+        std::fs::read_dir(folder).map_err(|source| ImportError::File { path: folder.into(), source })?;
+    let mut folders: Vec<PathBuf> = entries
+        .filter_map(Result::ok)
+        .map(|e| e.path())
+        .filter(|p| p.join("workflow.json").exists())
+        .collect();
     folders.sort();
     let mut out = Vec::new();
     for path in folders {
@@ -378,7 +442,10 @@ pub fn import_standard(folder: &Path, options: &ImportOptions) -> Result<Vec<Imp
         }
     }
     if out.is_empty() {
-        return Err(ImportError::NotFound(format!("{} has no folder with a workflow.json", folder.display())));
+        return Err(ImportError::NotFound(format!(
+            "{} has no folder with a workflow.json",
+            folder.display()
+        )));
     }
     Ok(out)
 }

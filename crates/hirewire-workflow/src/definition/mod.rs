@@ -12,6 +12,6 @@ pub use compile::compile;
 pub use finding::{Finding, Severity, has_errors};
 pub use import::{Form, ImportError, ImportOptions, Imported, import, import_standard, read_text};
 pub use model::{
-    Action, ActionId, ActionKind, Condition, Container, InitialVariable, Options, Parameter, RunAfter, Status,
-    StaticResult, Trigger, VariableKind, Workflow,
+    Action, ActionId, ActionKind, Condition, Container, InitialVariable, Options, Parameter, RunAfter,
+    StaticResult, Status, Trigger, VariableKind, Workflow,
 };

@@ -32,7 +32,15 @@ pub enum Status {
 impl Status {
     /// The status of a word, any case.
     pub fn from_word(word: &str) -> Option<Self> {
-        let all = [Self::Running, Self::Waiting, Self::Succeeded, Self::Failed, Self::Skipped, Self::TimedOut, Self::Cancelled];
+        let all = [
+            Self::Running,
+            Self::Waiting,
+            Self::Succeeded,
+            Self::Failed,
+            Self::Skipped,
+            Self::TimedOut,
+            Self::Cancelled,
+        ];
         all.into_iter().find(|s| s.word().eq_ignore_ascii_case(word))
     }
 

@@ -49,7 +49,8 @@ impl FolderConnector {
         let relative = file.strip_prefix(&self.root).unwrap_or(file).to_string_lossy().replace('\\', "/");
         let path = format!("/{relative}");
         let data = std::fs::metadata(file).ok();
-        let modified = data.as_ref().and_then(|d| d.modified().ok()).and_then(|t| t.duration_since(UNIX_EPOCH).ok());
+        let modified =
+            data.as_ref().and_then(|d| d.modified().ok()).and_then(|t| t.duration_since(UNIX_EPOCH).ok());
         let modified = modified.map(|d| DateTime::from_unix_nanoseconds(d.as_nanos() as i128).round_trip());
         let name = file.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
         json!({
@@ -60,12 +61,18 @@ impl FolderConnector {
     }
 
     fn content(&self, path: &str) -> Answer {
-        let Some(file) = self.locate(path) else { return failure(403, format!("the path '{path}' leads out of the folder")) };
+        let Some(file) = self.locate(path) else {
+            return failure(403, format!("the path '{path}' leads out of the folder"));
+        };
         match std::fs::read(&file) {
             Ok(bytes) => {
                 let kind = media_type(path);
                 // Text that is valid UTF-8 is text; anything else an envelope.
-                let kind = if kind == "text/plain" && std::str::from_utf8(&bytes).is_err() { "application/octet-stream" } else { kind };
+                let kind = if kind == "text/plain" && std::str::from_utf8(&bytes).is_err() {
+                    "application/octet-stream"
+                } else {
+                    kind
+                };
                 response(200, kind, content::decode(&bytes, Some(kind)).or_else(|| Some(Json::from(""))))
             }
             Err(e) => failure(404, format!("the file '{path}' cannot be read: {e}")),
@@ -73,7 +80,9 @@ impl FolderConnector {
     }
 
     fn list(&self, path: &str, wrapped: bool) -> Answer {
-        let Some(folder) = self.locate(path) else { return failure(403, format!("the path '{path}' leads out of the folder")) };
+        let Some(folder) = self.locate(path) else {
+            return failure(403, format!("the path '{path}' leads out of the folder"));
+        };
         let entries = match std::fs::read_dir(&folder) {
             Ok(entries) => entries,
             Err(e) => return failure(404, format!("the folder '{path}' cannot be read: {e}")),
@@ -85,11 +94,17 @@ impl FolderConnector {
     }
 
     fn write(&self, path: &str, body: Option<&Json>) -> Answer {
-        let Some(file) = self.locate(path) else { return failure(403, format!("the path '{path}' leads out of the folder")) };
+        let Some(file) = self.locate(path) else {
+            return failure(403, format!("the path '{path}' leads out of the folder"));
+        };
         let bytes = content::encode(body).map(|(bytes, _)| bytes).unwrap_or_default();
         // Written beside and renamed, so that a repeated call after a crash leaves one whole file.
         let beside = file.with_extension("part");
-        let done = file.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(&beside, bytes)).and_then(|()| std::fs::rename(&beside, &file));
+        let done = file
+            .parent()
+            .map_or(Ok(()), std::fs::create_dir_all)
+            .and_then(|()| std::fs::write(&beside, bytes))
+            .and_then(|()| std::fs::rename(&beside, &file));
         match done {
             Ok(()) => response(200, "application/json", Some(self.metadata(&file))),
             Err(e) => failure(500, format!("the file '{path}' cannot be written: {e}")),
@@ -97,17 +112,33 @@ impl FolderConnector {
     }
 
     fn answer(&self, call: &ConnectorCall) -> Answer {
-        let query = |key: &str| member(&call.queries, key).map(|v| Value::from(v).to_text().into_owned()).unwrap_or_default();
+        let query = |key: &str| {
+            member(&call.queries, key).map(|v| Value::from(v).to_text().into_owned()).unwrap_or_default()
+        };
         // A service provider's operation has no slashes in it.
         match call.path.trim_start_matches('/') {
-            "readBlob" | "getBlobContent" => return self.content(&format!("{}/{}", query("containerName"), query("blobName"))),
-            "uploadBlob" => return self.write(&format!("{}/{}", query("containerName"), query("blobName")), member(&call.queries, "content")),
+            "readBlob" | "getBlobContent" => {
+                return self.content(&format!("{}/{}", query("containerName"), query("blobName")));
+            }
+            "uploadBlob" => {
+                return self.write(
+                    &format!("{}/{}", query("containerName"), query("blobName")),
+                    member(&call.queries, "content"),
+                );
+            }
             "getFileContent" | "getFileContentV2" | "readFile" => return self.content(&query("filePath")),
             "listFilesInFolder" | "listFolder" => return self.list(&query("folderPath"), false),
-            "createFile" | "uploadFile" => return self.write(&query("filePath"), member(&call.queries, "content").or(member(&call.queries, "fileContent"))),
+            "createFile" | "uploadFile" => {
+                return self.write(
+                    &query("filePath"),
+                    member(&call.queries, "content").or(member(&call.queries, "fileContent")),
+                );
+            }
             _ => {}
         }
-        let Some((_, operation)) = call.path.split_once("/datasets/").and_then(|(_, rest)| rest.split_once('/')) else {
+        let Some((_, operation)) =
+            call.path.split_once("/datasets/").and_then(|(_, rest)| rest.split_once('/'))
+        else {
             return failure(404, format!("the operation {} {} is not known", call.method, call.path));
         };
         let parts: Vec<&str> = operation.split('/').collect();
@@ -126,7 +157,10 @@ impl FolderConnector {
             ("GET", ["foldersV2"]) => self.list("/", true),
             ("GET", ["folders", id]) => self.list(&file_path(id), false),
             ("GET", ["foldersV2", id]) => self.list(&file_path(id), true),
-            ("POST", ["files"]) => self.write(&format!("{}/{}", query("folderPath").trim_end_matches('/'), query("name")), call.body.as_ref()),
+            ("POST", ["files"]) => self.write(
+                &format!("{}/{}", query("folderPath").trim_end_matches('/'), query("name")),
+                call.body.as_ref(),
+            ),
             ("PUT", ["files", id]) => self.write(&file_path(id), call.body.as_ref()),
             ("DELETE", ["files", id]) => match self.locate(&file_path(id)).map(std::fs::remove_file) {
                 Some(Ok(())) => response(200, "application/json", None),
@@ -153,7 +187,11 @@ fn file_id(path: &str) -> String {
 /// The path behind an id, or the text itself where somebody wrote a plain path; segments come encoded twice.
 fn file_path(id: &str) -> String {
     let once = percent_decode(&percent_decode(id, false), false);
-    let decoded = STANDARD.decode(&once).ok().and_then(|b| String::from_utf8(b).ok()).filter(|t| t.starts_with("%2f") || t.starts_with("%2F") || t.starts_with('/'));
+    let decoded = STANDARD
+        .decode(&once)
+        .ok()
+        .and_then(|b| String::from_utf8(b).ok())
+        .filter(|t| t.starts_with("%2f") || t.starts_with("%2F") || t.starts_with('/'));
     decoded.map_or(once, |text| percent_decode(&text, false))
 }
 
@@ -197,12 +235,21 @@ impl SecretConnector {
 impl Connector for SecretConnector {
     fn call(&self, call: ConnectorCall) -> Reply<'_, Answer> {
         Box::pin(async move {
-            let by_path = call.path.strip_prefix("/secrets/").map(|rest| rest.trim_end_matches("/value").to_owned());
+            let by_path =
+                call.path.strip_prefix("/secrets/").map(|rest| rest.trim_end_matches("/value").to_owned());
             let by_name = member(&call.queries, "secretName").and_then(Json::as_str).map(str::to_owned);
-            let Some(name) = by_name.or(by_path) else { return failure(404, format!("the operation {} {} is not known", call.method, call.path)) };
+            let Some(name) = by_name.or(by_path) else {
+                return failure(404, format!("the operation {} {} is not known", call.method, call.path));
+            };
             let name = percent_decode(&percent_decode(&name, false), false);
             match self.secrets.secret(&name).await {
-                Some(value) => response(200, "application/json", Some(json!({"value": value, "name": name, "version": "1", "contentType": null, "isEnabled": true}))),
+                Some(value) => response(
+                    200,
+                    "application/json",
+                    Some(
+                        json!({"value": value, "name": name, "version": "1", "contentType": null, "isEnabled": true}),
+                    ),
+                ),
                 None => failure(404, format!("there is no secret '{name}'")),
             }
         })

@@ -75,7 +75,8 @@ pub struct CsvConverter;
 impl Handler for CsvConverter {
     fn handle(&self, request: WireRequest) -> Reply<'_, WireAnswer> {
         let query = request.uri.split_once('?').map(|(_, q)| q).unwrap_or_default();
-        let delimiter = query.split('&').find_map(|p| p.strip_prefix("delimiter=")).map(|d| percent_decode(d, false));
+        let delimiter =
+            query.split('&').find_map(|p| p.strip_prefix("delimiter=")).map(|d| percent_decode(d, false));
         let delimiter = delimiter.and_then(|d| d.chars().next()).unwrap_or(',');
         let (status, body) = match csv_to_json(&decode_text(&request.body), delimiter) {
             Ok(json) => (200, json),
@@ -94,7 +95,10 @@ mod tests {
     #[test]
     fn quotes_blanks_and_faults() {
         let text = "a,b\r\n1,\"x \"\"y\"\",\nz\"\r\n\r\n 2 ,\r\n";
-        assert_eq!(csv_to_json(text, ','), Ok(json!({"rows": [{"a": "1", "b": "x \"y\",\nz"}, {"a": " 2 ", "b": ""}]})));
+        assert_eq!(
+            csv_to_json(text, ','),
+            Ok(json!({"rows": [{"a": "1", "b": "x \"y\",\nz"}, {"a": " 2 ", "b": ""}]}))
+        );
         assert!(csv_to_json("a,a\n1,2", ',').is_err());
         assert!(csv_to_json("a\n1,2", ',').is_err_and(|e| e.contains("line 2")));
     }

@@ -11,7 +11,9 @@ use tokio::task::JoinSet;
 use super::journal::Journal;
 use super::outside::Outside;
 use crate::definition::Workflow;
-use crate::run::{ActionRecord, Answer, Call, Command, Event, Machine, Response, RunOptions, RunResult, Start, What};
+use crate::run::{
+    ActionRecord, Answer, Call, Command, Event, Machine, Response, RunOptions, RunResult, Start, What,
+};
 
 /// Why a run could not be driven on.
 #[derive(Debug, thiserror::Error)]
@@ -118,12 +120,19 @@ fn read<'e, T: serde::Deserialize<'e>>(bytes: &'e [u8], entry: usize) -> Result<
 ///
 /// # Errors
 /// A journal that cannot be read, is damaged or unknown.
-pub fn history(journal: &dyn Journal, run: &str, workflow: Arc<Workflow>, options: RunOptions, observer: &mut dyn Observer) -> Result<(Start, Option<RunResult>), DriveError> {
+pub fn history(
+    journal: &dyn Journal,
+    run: &str,
+    workflow: Arc<Workflow>,
+    options: RunOptions,
+    observer: &mut dyn Observer,
+) -> Result<(Start, Option<RunResult>), DriveError> {
     let entries = journal.read(run)?;
     let first = entries.first().ok_or_else(|| DriveError::Unknown(run.to_owned()))?;
     let start: Start = read(first, 0)?;
     let machine = Machine::new(workflow, start.clone(), options);
-    let mut session = Session { machine, calls: BTreeMap::new(), timers: BinaryHeap::new(), proceed: false, observer };
+    let mut session =
+        Session { machine, calls: BTreeMap::new(), timers: BinaryHeap::new(), proceed: false, observer };
     for (n, bytes) in entries.iter().enumerate().skip(1) {
         session.step(&read(bytes, n)?, true);
     }
@@ -140,7 +149,12 @@ impl Driver {
     ///
     /// # Errors
     /// A journal that fails.
-    pub async fn start(&self, start: Start, drive: Drive, observer: &mut dyn Observer) -> Result<RunResult, DriveError> {
+    pub async fn start(
+        &self,
+        start: Start,
+        drive: Drive,
+        observer: &mut dyn Observer,
+    ) -> Result<RunResult, DriveError> {
         self.journal.append(&start.run, 0, &[entry(&start)?])?;
         self.go_on(&start.run.clone(), drive, observer).await
     }
@@ -149,12 +163,18 @@ impl Driver {
     ///
     /// # Errors
     /// A journal that fails, is damaged or unknown.
-    pub async fn go_on(&self, run: &str, mut drive: Drive, observer: &mut dyn Observer) -> Result<RunResult, DriveError> {
+    pub async fn go_on(
+        &self,
+        run: &str,
+        mut drive: Drive,
+        observer: &mut dyn Observer,
+    ) -> Result<RunResult, DriveError> {
         let entries = self.journal.read(run)?;
         let first = entries.first().ok_or_else(|| DriveError::Unknown(run.to_owned()))?;
         let start: Start = read(first, 0)?;
         let machine = Machine::new(Arc::clone(&drive.workflow), start, drive.options.clone());
-        let mut session = Session { machine, calls: BTreeMap::new(), timers: BinaryHeap::new(), proceed: false, observer };
+        let mut session =
+            Session { machine, calls: BTreeMap::new(), timers: BinaryHeap::new(), proceed: false, observer };
         for (n, bytes) in entries.iter().enumerate().skip(1) {
             session.step(&read(bytes, n)?, true);
         }
@@ -179,9 +199,16 @@ impl Driver {
     }
 
     /// Journals events in one append, then steps through them.
-    fn take(&self, run: &str, session: &mut Session<'_>, number: &mut u64, what: Vec<What>) -> Result<(), DriveError> {
+    fn take(
+        &self,
+        run: &str,
+        session: &mut Session<'_>,
+        number: &mut u64,
+        what: Vec<What>,
+    ) -> Result<(), DriveError> {
         let at = self.outside.now();
-        let events: Vec<Event> = what.into_iter().map(|what| Event { at, seed: self.outside.random(), what }).collect();
+        let events: Vec<Event> =
+            what.into_iter().map(|what| Event { at, seed: self.outside.random(), what }).collect();
         let entries = events.iter().map(entry).collect::<Result<Vec<_>, _>>()?;
         self.journal.append(run, *number, &entries)?;
         *number += entries.len() as u64;
@@ -190,7 +217,12 @@ impl Driver {
     }
 
     /// Waits for what happens next; answers that are there already come in one batch.
-    async fn wait(&self, session: &mut Session<'_>, flying: &mut JoinSet<(u64, Answer)>, cancel: &mut Option<mpsc::Receiver<()>>) -> Result<Vec<What>, DriveError> {
+    async fn wait(
+        &self,
+        session: &mut Session<'_>,
+        flying: &mut JoinSet<(u64, Answer)>,
+        cancel: &mut Option<mpsc::Receiver<()>>,
+    ) -> Result<Vec<What>, DriveError> {
         if session.proceed {
             tokio::task::yield_now().await;
             if cancel.as_mut().is_some_and(|c| c.try_recv().is_ok()) {

@@ -50,7 +50,11 @@ pub trait Handler: Send + Sync {
 /// Gives credentials for managed identities by audience.
 pub trait Credentials: Send + Sync {
     /// The value of the `Authorization` header for an audience, or why there is none.
-    fn authorization<'a>(&'a self, audience: &'a str, identity: Option<&'a str>) -> Reply<'a, Result<String, String>>;
+    fn authorization<'a>(
+        &'a self,
+        audience: &'a str,
+        identity: Option<&'a str>,
+    ) -> Reply<'a, Result<String, String>>;
 }
 
 /// Where calls to a host go instead.
@@ -90,13 +94,27 @@ impl HttpClient {
     /// # Errors
     /// A TLS set-up that does not work on this machine.
     pub fn new() -> Result<Self, String> {
-        let redirects = reqwest::redirect::Policy::custom(|attempt| if attempt.previous().len() > 10 { attempt.stop() } else { attempt.follow() });
-        let client = reqwest::Client::builder().timeout(TIMEOUT).redirect(redirects).build().map_err(|e| e.to_string())?;
+        let redirects = reqwest::redirect::Policy::custom(|attempt| {
+            if attempt.previous().len() > 10 { attempt.stop() } else { attempt.follow() }
+        });
+        let client = reqwest::Client::builder()
+            .timeout(TIMEOUT)
+            .redirect(redirects)
+            .build()
+            .map_err(|e| e.to_string())?;
         Ok(Self { client, endpoints: Vec::new(), credentials: None, tokens: Mutex::new(HashMap::new()) })
     }
 
     /// Sends a request and gives its answer as a value.
-    pub async fn send(&self, method: &str, uri: &str, queries: &Map<String, Json>, headers: &Map<String, Json>, body: Option<&Json>, authentication: Option<&Json>) -> Answer {
+    pub async fn send(
+        &self,
+        method: &str,
+        uri: &str,
+        queries: &Map<String, Json>,
+        headers: &Map<String, Json>,
+        body: Option<&Json>,
+        authentication: Option<&Json>,
+    ) -> Answer {
         let mut wire = Vec::new();
         for (name, value) in headers {
             if !crate::run::is_removed_header(name) {
@@ -114,7 +132,12 @@ impl HttpClient {
         if !typed && !kind.is_empty() {
             wire.push(("Content-Type".into(), kind));
         }
-        let request = WireRequest { method: method.to_owned(), uri: with_queries(uri, queries), headers: wire, body: bytes };
+        let request = WireRequest {
+            method: method.to_owned(),
+            uri: with_queries(uri, queries),
+            headers: wire,
+            body: bytes,
+        };
         match self.route(request).await {
             Ok(answer) => as_answer(&answer),
             Err(answer) => answer,
@@ -123,14 +146,27 @@ impl HttpClient {
 
     async fn route(&self, mut request: WireRequest) -> Result<WireAnswer, Answer> {
         let lower = request.uri.to_ascii_lowercase();
-        let rule = self.endpoints.iter().filter(|(prefix, _)| lower.starts_with(&prefix.to_ascii_lowercase())).max_by_key(|(prefix, _)| prefix.len());
+        let rule = self
+            .endpoints
+            .iter()
+            .filter(|(prefix, _)| lower.starts_with(&prefix.to_ascii_lowercase()))
+            .max_by_key(|(prefix, _)| prefix.len());
         match rule {
             Some((_, EndpointRule::Handler(handler))) => return Ok(handler.handle(request).await),
-            Some((prefix, EndpointRule::Base(base))) => request.uri = format!("{}{}", base.trim_end_matches('/'), &request.uri[prefix.trim_end_matches('/').len()..]),
+            Some((prefix, EndpointRule::Base(base))) => {
+                request.uri = format!(
+                    "{}{}",
+                    base.trim_end_matches('/'),
+                    &request.uri[prefix.trim_end_matches('/').len()..]
+                )
+            }
             None => {}
         }
-        let method = reqwest::Method::from_bytes(request.method.as_bytes()).map_err(|_| fault("BadRequest", format!("The method '{}' is not valid.", request.method), false))?;
-        let uri = reqwest::Url::parse(&request.uri).map_err(|e| fault("BadRequest", format!("The provided URI is not valid: {e}."), false))?;
+        let method = reqwest::Method::from_bytes(request.method.as_bytes()).map_err(|_| {
+            fault("BadRequest", format!("The method '{}' is not valid.", request.method), false)
+        })?;
+        let uri = reqwest::Url::parse(&request.uri)
+            .map_err(|e| fault("BadRequest", format!("The provided URI is not valid: {e}."), false))?;
         let mut builder = self.client.request(method, uri);
         for (name, value) in &request.headers {
             builder = builder.header(name, value);
@@ -140,12 +176,20 @@ impl HttpClient {
         }
         let mut response = builder.send().await.map_err(|e| network_fault(&e))?;
         let status = response.status().as_u16();
-        let headers = response.headers().iter().map(|(n, v)| (n.as_str().to_owned(), String::from_utf8_lossy(v.as_bytes()).into_owned())).collect();
+        let headers = response
+            .headers()
+            .iter()
+            .map(|(n, v)| (n.as_str().to_owned(), String::from_utf8_lossy(v.as_bytes()).into_owned()))
+            .collect();
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|e| network_fault(&e))? {
             body.extend_from_slice(&chunk);
             if body.len() > MAX_BODY {
-                return Err(fault("MessageTooLarge", "The answer is larger than the limit of 100 MB.", false));
+                return Err(fault(
+                    "MessageTooLarge",
+                    "The answer is larger than the limit of 100 MB.",
+                    false,
+                ));
             }
         }
         Ok(WireAnswer { status, headers, body })
@@ -193,18 +237,32 @@ impl HttpClient {
         {
             return Ok(token.clone());
         }
-        let form = [("grant_type", "client_credentials"), ("client_id", client), ("client_secret", get("secret")), ("resource", audience)];
-        let body = form.iter().map(|(k, v)| format!("{k}={}", percent_encode(v))).collect::<Vec<_>>().join("&");
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_id", client),
+            ("client_secret", get("secret")),
+            ("resource", audience),
+        ];
+        let body =
+            form.iter().map(|(k, v)| format!("{k}={}", percent_encode(v))).collect::<Vec<_>>().join("&");
         let uri = format!("{}/{tenant}/oauth2/token", authority.trim_end_matches('/'));
         let headers = vec![("Content-Type".to_owned(), "application/x-www-form-urlencoded".to_owned())];
-        let answer = self.route(WireRequest { method: "POST".into(), uri, headers, body: body.into_bytes() }).await;
+        let answer =
+            self.route(WireRequest { method: "POST".into(), uri, headers, body: body.into_bytes() }).await;
         let answer = answer.map_err(|_| format!("The token endpoint of '{authority}' did not answer."))?;
         let json: Json = serde_json::from_slice(&answer.body).unwrap_or(Json::Null);
         let Some(token) = json.get("access_token").and_then(Json::as_str) else {
-            let said = json.get("error_description").or_else(|| json.get("error")).and_then(Json::as_str).unwrap_or("no token came");
+            let said = json
+                .get("error_description")
+                .or_else(|| json.get("error"))
+                .and_then(Json::as_str)
+                .unwrap_or("no token came");
             return Err(format!("The token endpoint refused ({}): {said}", answer.status));
         };
-        let lifetime = json.get("expires_in").and_then(|e| e.as_u64().or_else(|| e.as_str()?.parse().ok())).unwrap_or(3_600);
+        let lifetime = json
+            .get("expires_in")
+            .and_then(|e| e.as_u64().or_else(|| e.as_str()?.parse().ok()))
+            .unwrap_or(3_600);
         let value = format!("Bearer {token}");
         let until = Instant::now() + Duration::from_secs(lifetime.saturating_sub(300));
         self.tokens.lock().unwrap_or_else(PoisonError::into_inner).insert(key, (value.clone(), until));
@@ -216,7 +274,10 @@ fn with_queries(uri: &str, queries: &Map<String, Json>) -> String {
     if queries.is_empty() {
         return uri.to_owned();
     }
-    let pairs: Vec<String> = queries.iter().map(|(k, v)| format!("{}={}", percent_encode(k), percent_encode(&scalar(v)))).collect();
+    let pairs: Vec<String> = queries
+        .iter()
+        .map(|(k, v)| format!("{}={}", percent_encode(k), percent_encode(&scalar(v))))
+        .collect();
     let joint = if uri.contains('?') { '&' } else { '?' };
     format!("{uri}{joint}{}", pairs.join("&"))
 }

@@ -59,8 +59,13 @@ impl FileJournal {
     }
 
     fn path(&self, run: &str) -> io::Result<PathBuf> {
-        let plain = !run.is_empty() && run.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
-        if plain { Ok(self.folder.join(format!("{run}.run"))) } else { Err(io::Error::other("a run id has letters, digits, - and _ only")) }
+        let plain =
+            !run.is_empty() && run.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+        if plain {
+            Ok(self.folder.join(format!("{run}.run")))
+        } else {
+            Err(io::Error::other("a run id has letters, digits, - and _ only"))
+        }
     }
 }
 
@@ -70,7 +75,9 @@ impl Journal for FileJournal {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let file = match open.entry(run.to_owned()) {
             std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
-            std::collections::hash_map::Entry::Vacant(entry) => entry.insert(OpenOptions::new().create(true).append(true).open(path)?),
+            std::collections::hash_map::Entry::Vacant(entry) => {
+                entry.insert(OpenOptions::new().create(true).append(true).open(path)?)
+            }
         };
         let mut bytes = Vec::new();
         for entry in entries {

@@ -12,4 +12,4 @@ pub use csv::{CsvConverter, csv_to_json};
 pub use driver::{Drive, DriveError, Driver, Observer, history};
 pub use http::{Credentials, EndpointRule, Handler, HttpClient, WireAnswer, WireRequest};
 pub use journal::{FileJournal, Journal, MemoryJournal};
-pub use outside::{Connector, ConnectorCall, Children, Outside, RealOutside, Reply};
+pub use outside::{Children, Connector, ConnectorCall, Outside, RealOutside, Reply};

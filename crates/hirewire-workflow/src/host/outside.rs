@@ -51,7 +51,13 @@ pub trait Connector: Send + Sync {
 /// Starts child workflows.
 pub trait Children: Send + Sync {
     /// Calls the Request trigger of another workflow and waits for its answer.
-    fn call<'a>(&'a self, workflow: &'a str, trigger: &'a str, headers: Map<String, Json>, body: Option<Json>) -> Reply<'a, Answer>;
+    fn call<'a>(
+        &'a self,
+        workflow: &'a str,
+        trigger: &'a str,
+        headers: Map<String, Json>,
+        body: Option<Json>,
+    ) -> Reply<'a, Answer>;
 }
 
 /// The real world.
@@ -80,25 +86,44 @@ impl Outside for RealOutside {
             }
             match call.effect {
                 Effect::Http { method, uri, queries, headers, body, authentication } => {
-                    self.http.send(&method, &uri, &queries, &headers, body.as_ref(), authentication.as_ref()).await
+                    self.http
+                        .send(&method, &uri, &queries, &headers, body.as_ref(), authentication.as_ref())
+                        .await
                 }
                 Effect::Connection { connection, method, path, queries, headers, body } => {
                     let found = self.connections.iter().find(|(name, _)| same_name(name, &connection));
                     match found {
-                        Some((_, adapter)) => adapter.call(ConnectorCall { method, path, queries, headers, body }).await,
-                        None => fault("ConnectionNotBound", format!("The connection '{connection}' is not bound here. Bind it in the project's connections, for example to a folder, a database or an HTTP endpoint.")),
+                        Some((_, adapter)) => {
+                            adapter.call(ConnectorCall { method, path, queries, headers, body }).await
+                        }
+                        None => fault(
+                            "ConnectionNotBound",
+                            format!(
+                                "The connection '{connection}' is not bound here. Bind it in the project's connections, for example to a folder, a database or an HTTP endpoint."
+                            ),
+                        ),
                     }
                 }
                 Effect::Function { id, method, queries, headers, body } => {
                     let last = id.rsplit('/').next().unwrap_or(&id);
                     match self.functions.get(&id).or_else(|| self.functions.get(last)) {
-                        Some(url) => self.http.send(&method, url, &queries, &headers, body.as_ref(), None).await,
-                        None => fault("FunctionNotBound", format!("The function '{last}' is not bound here. Map its id to a URL in the project's functions.")),
+                        Some(url) => {
+                            self.http.send(&method, url, &queries, &headers, body.as_ref(), None).await
+                        }
+                        None => fault(
+                            "FunctionNotBound",
+                            format!(
+                                "The function '{last}' is not bound here. Map its id to a URL in the project's functions."
+                            ),
+                        ),
                     }
                 }
                 Effect::Workflow { workflow, trigger, headers, body } => match &self.children {
                     Some(children) => children.call(&workflow, &trigger, headers, body).await,
-                    None => fault("WorkflowNotFound", format!("The workflow '{workflow}' is not part of this project.")),
+                    None => fault(
+                        "WorkflowNotFound",
+                        format!("The workflow '{workflow}' is not part of this project."),
+                    ),
                 },
                 Effect::Script { code, context } => {
                     let done = tokio::task::spawn_blocking(move || crate::script::run(&code, &context)).await;

@@ -40,7 +40,10 @@ fn boolean(value: Value<'_>) -> Result<bool, ExpressionError> {
     match value {
         Value::Boolean(b) => Ok(b),
         other => {
-            let message = format!("The template language expression evaluation failed: the condition is of type '{}' but is expected to be a value of type 'Boolean'.", other.type_name());
+            let message = format!(
+                "The template language expression evaluation failed: the condition is of type '{}' but is expected to be a value of type 'Boolean'.",
+                other.type_name()
+            );
             Err(ExpressionError::new(ErrorKind::ArgType, message))
         }
     }

@@ -49,23 +49,35 @@ impl Machine {
 
     pub(crate) fn start_switch(&mut self, space: SpaceId, action: ActionId) -> Result<(), ExpressionError> {
         let workflow = Arc::clone(&self.workflow);
-        let ActionKind::Switch(expression, cases, branches) = &workflow.actions[action].kind else { return Ok(()) };
+        let ActionKind::Switch(expression, cases, branches) = &workflow.actions[action].kind else {
+            return Ok(());
+        };
         let value = self.evaluate(expression, space, action)?;
         let fits = |json: &Json| json.is_string() || json.is_i64() || json.is_u64();
         let wrong_case = cases.iter().find(|(_, case)| type_name(case) != type_name(&value));
         let failure = if !fits(&value) {
-            Some(format!("The execution of template action '{}' failed: the result of the evaluation of 'expression' is not valid. It is of type '{}' but is expected to be a value of type 'String, Integer'.", workflow.actions[action].name, type_name(&value)))
+            Some(format!(
+                "The execution of template action '{}' failed: the result of the evaluation of 'expression' is not valid. It is of type '{}' but is expected to be a value of type 'String, Integer'.",
+                workflow.actions[action].name,
+                type_name(&value)
+            ))
         } else {
             wrong_case.map(|(name, case)| format!("The execution of template action '{}' failed: the case '{name}' is of type '{}' but the expression gave '{}'.", workflow.actions[action].name, type_name(case), type_name(&value)))
         };
         self.slot(space, action).inputs = Some(json!({"expressionResult": value}));
         if let Some(message) = failure {
             (0..branches.len()).for_each(|branch| self.skip_branch(space, action, branch));
-            self.finish(space, action, Finish::failed("ExpressionEvaluationFailed", "ExpressionEvaluationFailed", message));
+            self.finish(
+                space,
+                action,
+                Finish::failed("ExpressionEvaluationFailed", "ExpressionEvaluationFailed", message),
+            );
             return Ok(());
         }
         let chosen = cases.iter().position(|(_, case)| *case == value).unwrap_or(branches.len() - 1);
-        (0..branches.len()).filter(|branch| *branch != chosen).for_each(|branch| self.skip_branch(space, action, branch));
+        (0..branches.len())
+            .filter(|branch| *branch != chosen)
+            .for_each(|branch| self.skip_branch(space, action, branch));
         self.start_branch(space, action, chosen);
         Ok(())
     }
@@ -74,21 +86,45 @@ impl Machine {
         self.start_branch(space, action, 0);
     }
 
-    pub(crate) fn start_foreach(&mut self, space: SpaceId, action: ActionId, items: &Template) -> Result<(), ExpressionError> {
+    pub(crate) fn start_foreach(
+        &mut self,
+        space: SpaceId,
+        action: ActionId,
+        items: &Template,
+    ) -> Result<(), ExpressionError> {
         let workflow = Arc::clone(&self.workflow);
         let definition = &workflow.actions[action];
         let items = match self.evaluate(items, space, action)? {
             Json::Array(items) => items,
             other => {
-                let message = format!("The execution of template action '{}' failed: the result of the evaluation of 'foreach' expression is of type '{}'. The result must be a valid array.", definition.name, type_name(&other));
-                self.finish(space, action, Finish::failed("ExpressionEvaluationFailed", "ExpressionEvaluationFailed", message));
+                let message = format!(
+                    "The execution of template action '{}' failed: the result of the evaluation of 'foreach' expression is of type '{}'. The result must be a valid array.",
+                    definition.name,
+                    type_name(&other)
+                );
+                self.finish(
+                    space,
+                    action,
+                    Finish::failed("ExpressionEvaluationFailed", "ExpressionEvaluationFailed", message),
+                );
                 return Ok(());
             }
         };
         // A Foreach inside a Foreach runs its iterations one after the other.
-        let concurrency = if definition.foreach.is_some() { 1 } else { definition.concurrency.unwrap_or(DEFAULT_CONCURRENCY) };
+        let concurrency = if definition.foreach.is_some() {
+            1
+        } else {
+            definition.concurrency.unwrap_or(DEFAULT_CONCURRENCY)
+        };
         let total = items.len();
-        self.slot(space, action).looping = Some(Looping { items: items.into_iter(), next: 0, total, running: 0, concurrency, failed: false });
+        self.slot(space, action).looping = Some(Looping {
+            items: items.into_iter(),
+            next: 0,
+            total,
+            running: 0,
+            concurrency,
+            failed: false,
+        });
         self.next_iterations(space, action);
         Ok(())
     }
@@ -107,7 +143,12 @@ impl Machine {
                 if looping.running == 0 {
                     let (failed, total) = (looping.failed, looping.total);
                     let finish = if failed {
-                        Finish { status: Some(Status::Failed), code: Some("ActionFailed".into()), error: Some(action_failed()), ..Finish::default() }
+                        Finish {
+                            status: Some(Status::Failed),
+                            code: Some("ActionFailed".into()),
+                            error: Some(action_failed()),
+                            ..Finish::default()
+                        }
                     } else {
                         Finish { status: Some(Status::Succeeded), ..Finish::default() }
                     };
@@ -119,7 +160,16 @@ impl Machine {
             looping.next += 1;
             looping.running += 1;
             let id = self.next_id();
-            self.spaces.insert(id, Space { owner: Some((space, action)), index, item, slots: HashMap::new(), remaining: body.actions.len() });
+            self.spaces.insert(
+                id,
+                Space {
+                    owner: Some((space, action)),
+                    index,
+                    item,
+                    slots: HashMap::new(),
+                    remaining: body.actions.len(),
+                },
+            );
             self.start_container(id, &body.actions);
         }
     }
@@ -141,9 +191,13 @@ impl Machine {
     pub(crate) fn start_until(&mut self, space: SpaceId, action: ActionId) -> Result<(), ExpressionError> {
         let workflow = Arc::clone(&self.workflow);
         let ActionKind::Until { count, timeout, .. } = &workflow.actions[action].kind else { return Ok(()) };
-        let value = |template: &Option<Template>| template.as_ref().map(|t| self.evaluate(t, space, action)).transpose();
+        let value = |template: &Option<Template>| {
+            template.as_ref().map(|t| self.evaluate(t, space, action)).transpose()
+        };
         let (count, timeout) = (value(count)?, value(timeout)?);
-        let count = count.and_then(|c| c.as_u64().or_else(|| c.as_str()?.parse().ok())).unwrap_or(60).clamp(1, 5_000) as usize;
+        let count =
+            count.and_then(|c| c.as_u64().or_else(|| c.as_str()?.parse().ok())).unwrap_or(60).clamp(1, 5_000)
+                as usize;
         let timeout = timeout.and_then(|t| duration(t.as_str()?)).unwrap_or(HOUR);
         let deadline = self.now.saturating_add(timeout);
         self.slot(space, action).until = Some(UntilState { passes: 0, count, deadline });
@@ -186,15 +240,26 @@ impl Machine {
                 self.reset_children(space, action);
                 if body.actions.is_empty() {
                     // Nothing could ever change; the count limits what would otherwise spin.
-                    let finish = Finish { status: Some(Status::Succeeded), repetitions: Some(passes), ..Finish::default() };
+                    let finish = Finish {
+                        status: Some(Status::Succeeded),
+                        repetitions: Some(passes),
+                        ..Finish::default()
+                    };
                     return self.finish(space, action, finish);
                 }
                 return self.start_branch(space, action, 0);
             }
-            Ok(false) if workflow.actions[action].options.has("FailWhenLimitsReached") => {
-                Finish::failed("ActionFailed", "UntilLimitsReached", "The loop reached its limit of passes or time before its condition was met.")
-            }
-            Ok(_) if status == Status::Failed => Finish { status: Some(Status::Failed), code: Some("ActionFailed".into()), error: Some(action_failed()), ..Finish::default() },
+            Ok(false) if workflow.actions[action].options.has("FailWhenLimitsReached") => Finish::failed(
+                "ActionFailed",
+                "UntilLimitsReached",
+                "The loop reached its limit of passes or time before its condition was met.",
+            ),
+            Ok(_) if status == Status::Failed => Finish {
+                status: Some(Status::Failed),
+                code: Some("ActionFailed".into()),
+                error: Some(action_failed()),
+                ..Finish::default()
+            },
             Ok(_) => Finish { status: Some(Status::Succeeded), ..Finish::default() },
         };
         self.finish(space, action, Finish { repetitions: Some(passes), ..finish });
@@ -209,7 +274,12 @@ impl Machine {
         let members = &workflow.actions[action].kind.containers()[branch].actions;
         let finish = match self.container_status(space, members) {
             Status::Succeeded => Finish { status: Some(Status::Succeeded), ..Finish::default() },
-            _ => Finish { status: Some(Status::Failed), code: Some("ActionFailed".into()), error: Some(action_failed()), ..Finish::default() },
+            _ => Finish {
+                status: Some(Status::Failed),
+                code: Some("ActionFailed".into()),
+                error: Some(action_failed()),
+                ..Finish::default()
+            },
         };
         self.finish(space, action, finish);
     }
@@ -225,15 +295,23 @@ impl Machine {
     }
 
     /// An action's own status, or the worst of its predecessors where it was skipped.
-    fn is_bad(&self, space: SpaceId, action: ActionId, memo: &mut HashMap<ActionId, bool>, depth: usize) -> bool {
+    fn is_bad(
+        &self,
+        space: SpaceId,
+        action: ActionId,
+        memo: &mut HashMap<ActionId, bool>,
+        depth: usize,
+    ) -> bool {
         if let Some(known) = memo.get(&action) {
             return *known;
         }
-        let record = self.spaces.get(&space).and_then(|s| s.slots.get(&action)).and_then(|s| s.record.as_ref());
+        let record =
+            self.spaces.get(&space).and_then(|s| s.slots.get(&action)).and_then(|s| s.record.as_ref());
         let bad = match record.map(|r| r.status) {
-            Some(Status::Skipped) if depth < 1_000 => {
-                self.workflow.actions[action].run_after.iter().any(|after| self.is_bad(space, after.action, memo, depth + 1))
-            }
+            Some(Status::Skipped) if depth < 1_000 => self.workflow.actions[action]
+                .run_after
+                .iter()
+                .any(|after| self.is_bad(space, after.action, memo, depth + 1)),
             Some(status) => status.is_bad(),
             None => false,
         };
@@ -243,6 +321,9 @@ impl Machine {
 }
 
 fn condition_failure(name: &str, error: &ExpressionError) -> Finish {
-    let message = format!("Unable to process template language expressions for action '{name}' at line '1' and column '1': '{}'.", error.message);
+    let message = format!(
+        "Unable to process template language expressions for action '{name}' at line '1' and column '1': '{}'.",
+        error.message
+    );
     Finish::failed("BadRequest", "InvalidTemplate", message)
 }

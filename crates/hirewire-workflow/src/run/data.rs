@@ -10,14 +10,27 @@ use crate::expression::{Evaluator, ExpressionError, Template, Value};
 
 type Outcome = Result<Finish, ExpressionError>;
 
-fn source(m: &mut Machine, space: SpaceId, action: ActionId, from: &Template, what: &str) -> Result<Result<Vec<Json>, Finish>, ExpressionError> {
+fn source(
+    m: &mut Machine,
+    space: SpaceId,
+    action: ActionId,
+    from: &Template,
+    what: &str,
+) -> Result<Result<Vec<Json>, Finish>, ExpressionError> {
     let value = m.evaluate(from, space, action)?;
     m.slot(space, action).inputs = Some(json!({"from": value}));
     Ok(match value {
         Json::Array(items) => Ok(items),
         other => {
-            let end = if what == "table" { "The value must be of type 'Array'." } else { "The value must be an array." };
-            let message = format!("The 'from' property value in the '{what}' action inputs is of type '{}'. {end}", type_name(&other));
+            let end = if what == "table" {
+                "The value must be of type 'Array'."
+            } else {
+                "The value must be an array."
+            };
+            let message = format!(
+                "The 'from' property value in the '{what}' action inputs is of type '{}'. {end}",
+                type_name(&other)
+            );
             Err(Finish::failed("BadRequest", "BadRequest", message))
         }
     })
@@ -27,7 +40,13 @@ fn element<'m>(m: &'m Machine, space: SpaceId, action: ActionId, item: &'m Json)
     View { machine: m, space, action: Some(action), element: Some(item) }
 }
 
-pub(crate) fn select(m: &mut Machine, space: SpaceId, action: ActionId, from: &Template, select: &Template) -> Outcome {
+pub(crate) fn select(
+    m: &mut Machine,
+    space: SpaceId,
+    action: ActionId,
+    from: &Template,
+    select: &Template,
+) -> Outcome {
     let items = match source(m, space, action, from, "select")? {
         Ok(items) => items,
         Err(failure) => return Ok(failure),
@@ -39,7 +58,13 @@ pub(crate) fn select(m: &mut Machine, space: SpaceId, action: ActionId, from: &T
     Ok(Finish::ok(json!({"body": out})))
 }
 
-pub(crate) fn query(m: &mut Machine, space: SpaceId, action: ActionId, from: &Template, condition: &Condition) -> Outcome {
+pub(crate) fn query(
+    m: &mut Machine,
+    space: SpaceId,
+    action: ActionId,
+    from: &Template,
+    condition: &Condition,
+) -> Outcome {
     let items = match source(m, space, action, from, "query")? {
         Ok(items) => items,
         Err(failure) => return Ok(failure),
@@ -54,7 +79,13 @@ pub(crate) fn query(m: &mut Machine, space: SpaceId, action: ActionId, from: &Te
     Ok(Finish::ok(json!({"body": kept})))
 }
 
-pub(crate) fn join(m: &mut Machine, space: SpaceId, action: ActionId, from: &Template, with: &Template) -> Outcome {
+pub(crate) fn join(
+    m: &mut Machine,
+    space: SpaceId,
+    action: ActionId,
+    from: &Template,
+    with: &Template,
+) -> Outcome {
     let items = match source(m, space, action, from, "join")? {
         Ok(items) => items,
         Err(failure) => return Ok(failure),
@@ -65,7 +96,14 @@ pub(crate) fn join(m: &mut Machine, space: SpaceId, action: ActionId, from: &Tem
     Ok(Finish::ok(json!({"body": texts.join(&separator)})))
 }
 
-pub(crate) fn table(m: &mut Machine, space: SpaceId, action: ActionId, from: &Template, html: bool, columns: Option<&[(Template, Template)]>) -> Outcome {
+pub(crate) fn table(
+    m: &mut Machine,
+    space: SpaceId,
+    action: ActionId,
+    from: &Template,
+    html: bool,
+    columns: Option<&[(Template, Template)]>,
+) -> Outcome {
     let items = match source(m, space, action, from, "table")? {
         Ok(items) => items,
         Err(failure) => return Ok(failure),
@@ -90,7 +128,11 @@ pub(crate) fn table(m: &mut Machine, space: SpaceId, action: ActionId, from: &Te
         }
         None => {
             if items.iter().any(|i| !i.is_object()) {
-                return Ok(Finish::failed("BadRequest", "BadRequest", "The property 'columns' must be specified unless the 'from' property value is an array of objects."));
+                return Ok(Finish::failed(
+                    "BadRequest",
+                    "BadRequest",
+                    "The property 'columns' must be specified unless the 'from' property value is an array of objects.",
+                ));
             }
             let mut head: Vec<String> = Vec::new();
             let mut seen: Map<String, Json> = Map::new();
@@ -99,7 +141,8 @@ pub(crate) fn table(m: &mut Machine, space: SpaceId, action: ActionId, from: &Te
                     head.push(key.clone());
                 }
             }
-            let cells = |item: &Json| head.iter().map(|k| item.get(k).map(text).unwrap_or_default()).collect();
+            let cells =
+                |item: &Json| head.iter().map(|k| item.get(k).map(text).unwrap_or_default()).collect();
             let body: Vec<Vec<String>> = items.iter().map(cells).collect();
             if !items.is_empty() {
                 rows.push(head);
@@ -140,7 +183,9 @@ fn escape(text: &str) -> String {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
-            c if ('\u{a0}'..='\u{ff}').contains(&c) || c > '\u{ffff}' => out.push_str(&format!("&#{};", u32::from(c))),
+            c if ('\u{a0}'..='\u{ff}').contains(&c) || c > '\u{ffff}' => {
+                out.push_str(&format!("&#{};", u32::from(c)))
+            }
             c => out.push(c),
         }
     }
@@ -148,7 +193,9 @@ fn escape(text: &str) -> String {
 }
 
 fn to_html(rows: &[Vec<String>]) -> String {
-    let cells = |row: &[String], tag: &str| row.iter().map(|c| format!("<{tag}>{}</{tag}>", escape(c))).collect::<String>();
+    let cells = |row: &[String], tag: &str| {
+        row.iter().map(|c| format!("<{tag}>{}</{tag}>", escape(c))).collect::<String>()
+    };
     let (head, body) = rows.split_first().map_or((&[][..], &[][..]), |(h, b)| (h.as_slice(), b));
     let body: String = body.iter().map(|row| format!("<tr>{}</tr>", cells(row, "td"))).collect();
     format!("<table><thead><tr>{}</tr></thead><tbody>{body}</tbody></table>", cells(head, "th"))

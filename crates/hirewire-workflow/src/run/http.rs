@@ -85,8 +85,11 @@ pub fn status_name(status: u16) -> String {
 pub(crate) fn is_removed_header(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
     let kept = ["content-disposition", "content-encoding", "content-type"];
-    let named = ["allow", "cookie", "expires", "host", "last-modified", "origin", "set-cookie", "transfer-encoding"];
-    lower.starts_with("accept-") || lower.starts_with("content-") && !kept.contains(&lower.as_str()) || named.contains(&lower.as_str())
+    let named =
+        ["allow", "cookie", "expires", "host", "last-modified", "origin", "set-cookie", "transfer-encoding"];
+    lower.starts_with("accept-")
+        || lower.starts_with("content-") && !kept.contains(&lower.as_str())
+        || named.contains(&lower.as_str())
 }
 
 fn object(inputs: &Json, key: &str) -> Map<String, Json> {
@@ -102,7 +105,12 @@ fn body(inputs: &Json) -> Option<Json> {
 }
 
 impl Machine {
-    pub(crate) fn start_http(&mut self, space: SpaceId, action: ActionId, inputs: &Template) -> Result<(), ExpressionError> {
+    pub(crate) fn start_http(
+        &mut self,
+        space: SpaceId,
+        action: ActionId,
+        inputs: &Template,
+    ) -> Result<(), ExpressionError> {
         let inputs = self.evaluate(inputs, space, action)?;
         // A webhook subscribes; its callback comes as the answer to the subscription's call.
         let request = inputs.get("subscribe").unwrap_or(&inputs).clone();
@@ -115,7 +123,9 @@ impl Machine {
         let policy = policy(request.get("retryPolicy"));
         self.slot(space, action).inputs = Some(inputs);
         if !lower.starts_with("http://") && !lower.starts_with("https://") {
-            let message = format!("The provided URI '{uri}' is not valid; it must be an absolute HTTP or HTTPS address.");
+            let message = format!(
+                "The provided URI '{uri}' is not valid; it must be an absolute HTTP or HTTPS address."
+            );
             self.finish(space, action, Finish::failed("BadRequest", "BadRequest", message));
             return Ok(());
         }
@@ -131,7 +141,13 @@ impl Machine {
         Ok(())
     }
 
-    pub(crate) fn start_connection(&mut self, space: SpaceId, action: ActionId, inputs: &Template, name: Option<&str>) -> Result<(), ExpressionError> {
+    pub(crate) fn start_connection(
+        &mut self,
+        space: SpaceId,
+        action: ActionId,
+        inputs: &Template,
+        name: Option<&str>,
+    ) -> Result<(), ExpressionError> {
         let inputs = self.evaluate(inputs, space, action)?;
         let connection = name.map(str::to_owned).or_else(|| self.connection_of(&inputs)).unwrap_or_default();
         let policy = policy(inputs.get("retryPolicy"));
@@ -152,10 +168,17 @@ impl Machine {
     fn connection_of(&self, inputs: &Json) -> Option<String> {
         let id = inputs.get("host")?.get("connection")?.get("name")?.as_str()?;
         let all = member(&self.options.parameters, "$connections")?.as_object()?;
-        all.iter().find(|(_, c)| c.get("connectionId").and_then(Json::as_str) == Some(id)).map(|(name, _)| name.clone())
+        all.iter()
+            .find(|(_, c)| c.get("connectionId").and_then(Json::as_str) == Some(id))
+            .map(|(name, _)| name.clone())
     }
 
-    pub(crate) fn start_service_provider(&mut self, space: SpaceId, action: ActionId, inputs: &Template) -> Result<(), ExpressionError> {
+    pub(crate) fn start_service_provider(
+        &mut self,
+        space: SpaceId,
+        action: ActionId,
+        inputs: &Template,
+    ) -> Result<(), ExpressionError> {
         let inputs = self.evaluate(inputs, space, action)?;
         let configuration = inputs.get("serviceProviderConfiguration").cloned().unwrap_or(Json::Null);
         let policy = policy(inputs.get("retryPolicy"));
@@ -172,7 +195,12 @@ impl Machine {
         Ok(())
     }
 
-    pub(crate) fn start_function(&mut self, space: SpaceId, action: ActionId, inputs: &Template) -> Result<(), ExpressionError> {
+    pub(crate) fn start_function(
+        &mut self,
+        space: SpaceId,
+        action: ActionId,
+        inputs: &Template,
+    ) -> Result<(), ExpressionError> {
         let inputs = self.evaluate(inputs, space, action)?;
         let method = text(&inputs, "method").to_uppercase();
         let effect = Effect::Function {
@@ -188,7 +216,12 @@ impl Machine {
         Ok(())
     }
 
-    pub(crate) fn start_child(&mut self, space: SpaceId, action: ActionId, inputs: &Template) -> Result<(), ExpressionError> {
+    pub(crate) fn start_child(
+        &mut self,
+        space: SpaceId,
+        action: ActionId,
+        inputs: &Template,
+    ) -> Result<(), ExpressionError> {
         let inputs = self.evaluate(inputs, space, action)?;
         let host = inputs.get("host").cloned().unwrap_or(Json::Null);
         let id = host.get("workflow").map(|w| text(w, "id")).unwrap_or_default();
@@ -205,7 +238,14 @@ impl Machine {
     }
 
     fn send(&mut self, space: SpaceId, action: ActionId, effect: Effect, policy: Policy) {
-        let progress = Progress { effect: effect.clone(), policy, attempt: 0, retries: Vec::new(), polling: false, pages: None };
+        let progress = Progress {
+            effect: effect.clone(),
+            policy,
+            attempt: 0,
+            retries: Vec::new(),
+            polling: false,
+            pages: None,
+        };
         self.slot(space, action).progress = Some(Box::new(progress));
         self.call(space, action, effect);
     }
@@ -226,22 +266,37 @@ impl Machine {
             return self.resume_at(space, action, now.saturating_add(wait));
         }
         match answer {
-            Answer::Fault { code, message, .. } => self.finish(space, action, Finish::failed(code, code, message.clone())),
-            Answer::Response { status, headers, body } => self.response(space, action, *status, headers, body.as_ref()),
+            Answer::Fault { code, message, .. } => {
+                self.finish(space, action, Finish::failed(code, code, message.clone()))
+            }
+            Answer::Response { status, headers, body } => {
+                self.response(space, action, *status, headers, body.as_ref())
+            }
             Answer::Value(_) => {}
         }
     }
 
     /// A fraction in [0, 1) for an exponential wait; nothing is drawn where none is needed.
     fn next_retry_fraction(&mut self, space: SpaceId, action: ActionId, answer: &Answer) -> f64 {
-        let exponential = self.slot(space, action).progress.as_ref().is_some_and(|p| matches!(p.policy, Policy::Exponential { .. }));
+        let exponential = self
+            .slot(space, action)
+            .progress
+            .as_ref()
+            .is_some_and(|p| matches!(p.policy, Policy::Exponential { .. }));
         if !exponential || !is_transient(answer) || self.options.sequential_guids {
             return 0.5;
         }
         (self.next_random() >> 75) as f64 / (1u64 << 53) as f64
     }
 
-    fn response(&mut self, space: SpaceId, action: ActionId, status: u16, headers: &Map<String, Json>, body: Option<&Json>) {
+    fn response(
+        &mut self,
+        space: SpaceId,
+        action: ActionId,
+        status: u16,
+        headers: &Map<String, Json>,
+        body: Option<&Json>,
+    ) {
         let workflow = Arc::clone(&self.workflow);
         let definition = &workflow.actions[action];
         let now = self.now;
@@ -316,7 +371,8 @@ impl Progress {
             Policy::Fixed { count, .. } | Policy::Exponential { count, .. } if n >= count => return None,
             Policy::Fixed { interval, .. } => interval,
             Policy::Exponential { interval, minimum, maximum, .. } => {
-                let scale = |power: u32| interval.saturating_mul(1i64.checked_shl(power.min(40)).unwrap_or(i64::MAX));
+                let scale =
+                    |power: u32| interval.saturating_mul(1i64.checked_shl(power.min(40)).unwrap_or(i64::MAX));
                 let low = if n == 0 { minimum.max(0) } else { scale(n - 1).max(minimum) }.min(maximum);
                 let high = if n == 0 { interval.min(maximum) } else { scale(n).min(maximum) }.max(low);
                 low + ((high - low) as f64 * fraction) as i64
@@ -350,7 +406,8 @@ impl Progress {
         };
         let pages = self.pages.get_or_insert_default();
         pages.extend(items.iter().cloned());
-        let in_body = body.and_then(|b| b.get("@odata.nextLink").or_else(|| b.get("nextLink"))).and_then(Json::as_str);
+        let in_body =
+            body.and_then(|b| b.get("@odata.nextLink").or_else(|| b.get("nextLink"))).and_then(Json::as_str);
         let next = in_body.map(str::to_owned).or_else(|| next_link(headers));
         let full = pages.len() >= wanted || pages.len() >= MAX_PAGES_ITEMS;
         let Some(link) = next.filter(|l| !full && !l.is_empty()) else {
@@ -366,14 +423,20 @@ impl Progress {
             }
             Effect::Connection { path, queries, .. } => {
                 let (link_path, query) = link.split_once('?').unwrap_or((&link, ""));
-                let at = link_path.find("://").map_or(0, |n| link_path[n + 3..].find('/').map_or(link_path.len(), |s| n + 3 + s));
+                let at = link_path
+                    .find("://")
+                    .map_or(0, |n| link_path[n + 3..].find('/').map_or(link_path.len(), |s| n + 3 + s));
                 if !link_path[at..].is_empty() {
                     *path = link_path[at..].to_owned();
                 }
-                *queries = query.split('&').filter(|p| !p.is_empty()).map(|pair| {
-                    let (k, v) = pair.split_once('=').unwrap_or((pair, ""));
-                    (percent_decode(k, true), Json::from(percent_decode(v, true)))
-                }).collect();
+                *queries = query
+                    .split('&')
+                    .filter(|p| !p.is_empty())
+                    .map(|pair| {
+                        let (k, v) = pair.split_once('=').unwrap_or((pair, ""));
+                        (percent_decode(k, true), Json::from(percent_decode(v, true)))
+                    })
+                    .collect();
             }
             _ => {}
         }
@@ -385,7 +448,9 @@ fn resolve(base: &str, location: &str) -> String {
     if location.contains("://") {
         return location.to_owned();
     }
-    reqwest::Url::parse(base).and_then(|b| b.join(location)).map_or_else(|_| location.to_owned(), |u| u.to_string())
+    reqwest::Url::parse(base)
+        .and_then(|b| b.join(location))
+        .map_or_else(|_| location.to_owned(), |u| u.to_string())
 }
 
 /// `Link: <…>; rel="next"`.
@@ -406,7 +471,11 @@ fn retry_after(headers: &Map<String, Json>, now: i64) -> Option<i64> {
 
 fn policy(json: Option<&Json>) -> Policy {
     let Some(json) = json else { return Policy::Default };
-    let count = json.get("count").and_then(|c| c.as_u64().or_else(|| c.as_str()?.parse().ok())).unwrap_or(4).clamp(1, 90) as u32;
+    let count = json
+        .get("count")
+        .and_then(|c| c.as_u64().or_else(|| c.as_str()?.parse().ok()))
+        .unwrap_or(4)
+        .clamp(1, 90) as u32;
     let span = |key: &str| json.get(key).and_then(Json::as_str).and_then(duration);
     let interval = span("interval").unwrap_or(75 * SECOND / 10).max(0);
     match json.get("type").and_then(Json::as_str).unwrap_or_default().to_lowercase().as_str() {

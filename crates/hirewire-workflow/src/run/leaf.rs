@@ -18,7 +18,12 @@ const TICKS: i64 = 10_000_000;
 
 impl Machine {
     /// Begins an action of any kind.
-    pub(crate) fn run_kind(&mut self, space: SpaceId, action: ActionId, kind: &ActionKind) -> Result<(), ExpressionError> {
+    pub(crate) fn run_kind(
+        &mut self,
+        space: SpaceId,
+        action: ActionId,
+        kind: &ActionKind,
+    ) -> Result<(), ExpressionError> {
         let finish = match kind {
             ActionKind::If(..) => {
                 self.start_if(space, action);
@@ -32,7 +37,9 @@ impl Machine {
                 return Ok(());
             }
             ActionKind::Http(t) | ActionKind::Webhook(t) => return self.start_http(space, action, t),
-            ActionKind::Connection(t, name) => return self.start_connection(space, action, t, name.as_deref()),
+            ActionKind::Connection(t, name) => {
+                return self.start_connection(space, action, t, name.as_deref());
+            }
             ActionKind::ServiceProvider(t) => return self.start_service_provider(space, action, t),
             ActionKind::Function(t) => return self.start_function(space, action, t),
             ActionKind::Workflow(t) => return self.start_child(space, action, t),
@@ -49,17 +56,23 @@ impl Machine {
                 self.slot(space, action).inputs = Some(value.clone());
                 Finish::ok(value)
             }
-            ActionKind::ParseJson(content, schema) => self.parse_json(space, action, content, schema.as_ref())?,
+            ActionKind::ParseJson(content, schema) => {
+                self.parse_json(space, action, content, schema.as_ref())?
+            }
             ActionKind::Select(from, select) => data::select(self, space, action, from, select)?,
             ActionKind::Query(from, condition) => data::query(self, space, action, from, condition)?,
             ActionKind::Join(from, with) => data::join(self, space, action, from, with)?,
-            ActionKind::Table { from, html, columns } => data::table(self, space, action, from, *html, columns.as_deref())?,
+            ActionKind::Table { from, html, columns } => {
+                data::table(self, space, action, from, *html, columns.as_deref())?
+            }
             ActionKind::InitializeVariable(list) => self.initialize(space, action, list)?,
             ActionKind::SetVariable(name, value) => {
                 let value = self.evaluate(value, space, action)?;
                 self.set_variable(space, action, name, value)
             }
-            ActionKind::IncrementVariable(name, value, sign) => self.increment(space, action, name, value.as_ref(), *sign)?,
+            ActionKind::IncrementVariable(name, value, sign) => {
+                self.increment(space, action, name, value.as_ref(), *sign)?
+            }
             ActionKind::AppendToString(name, value) => self.append_text(space, action, name, value)?,
             ActionKind::AppendToArray(name, value) => self.append_element(space, action, name, value)?,
             ActionKind::Expression(kind, inputs) => self.built_in(space, action, kind, inputs)?,
@@ -73,7 +86,11 @@ impl Machine {
         if self.slot(space, action).progress.is_some() {
             return self.resume_call(space, action);
         }
-        self.finish(space, action, Finish { status: Some(Status::Succeeded), code: Some("OK".into()), ..Finish::default() });
+        self.finish(
+            space,
+            action,
+            Finish { status: Some(Status::Succeeded), code: Some("OK".into()), ..Finish::default() },
+        );
     }
 
     /// Takes the answer to a call.
@@ -87,44 +104,91 @@ impl Machine {
         }
     }
 
-    fn start_wait(&mut self, space: SpaceId, action: ActionId, inputs: &Template) -> Result<(), ExpressionError> {
+    fn start_wait(
+        &mut self,
+        space: SpaceId,
+        action: ActionId,
+        inputs: &Template,
+    ) -> Result<(), ExpressionError> {
         let inputs = self.evaluate(inputs, space, action)?;
         let at = wait_until(&inputs, self.now);
         self.slot(space, action).inputs = Some(inputs);
         match at {
             Some(at) if at <= self.now => self.resume(space, action),
             Some(at) => self.resume_at(space, action, at),
-            None => self.finish(space, action, Finish::failed("BadRequest", "BadRequest", "The inputs of the wait are neither `interval {count, unit}` nor `until {timestamp}`.")),
+            None => self.finish(
+                space,
+                action,
+                Finish::failed(
+                    "BadRequest",
+                    "BadRequest",
+                    "The inputs of the wait are neither `interval {count, unit}` nor `until {timestamp}`.",
+                ),
+            ),
         }
         Ok(())
     }
 
-    fn terminate(&mut self, space: SpaceId, action: ActionId, inputs: &Template) -> Result<(), ExpressionError> {
+    fn terminate(
+        &mut self,
+        space: SpaceId,
+        action: ActionId,
+        inputs: &Template,
+    ) -> Result<(), ExpressionError> {
         let inputs = self.evaluate(inputs, space, action)?;
-        let status = inputs.get("runStatus").and_then(Json::as_str).and_then(Status::from_word).unwrap_or(Status::Succeeded);
+        let status = inputs
+            .get("runStatus")
+            .and_then(Json::as_str)
+            .and_then(Status::from_word)
+            .unwrap_or(Status::Succeeded);
         let error = inputs.get("runError").filter(|_| status == Status::Failed).cloned();
         self.slot(space, action).inputs = Some(inputs);
         self.terminated = Some((status, error.clone()));
-        self.finish(space, action, Finish { status: Some(Status::Succeeded), code: Some("OK".into()), ..Finish::default() });
+        self.finish(
+            space,
+            action,
+            Finish { status: Some(Status::Succeeded), code: Some("OK".into()), ..Finish::default() },
+        );
         self.stop(status, error);
         Ok(())
     }
 
-    fn respond(&mut self, space: SpaceId, action: ActionId, inputs: &Template) -> Result<Finish, ExpressionError> {
+    fn respond(
+        &mut self,
+        space: SpaceId,
+        action: ActionId,
+        inputs: &Template,
+    ) -> Result<Finish, ExpressionError> {
         let inputs = self.evaluate(inputs, space, action)?;
-        let status = inputs.get("statusCode").and_then(|s| s.as_u64().or_else(|| s.as_str()?.trim().parse().ok())).unwrap_or(200);
+        let status = inputs
+            .get("statusCode")
+            .and_then(|s| s.as_u64().or_else(|| s.as_str()?.trim().parse().ok()))
+            .unwrap_or(200);
         let body = inputs.get("body").cloned();
         let given = inputs.get("headers").and_then(Json::as_object).cloned().unwrap_or_default();
-        let headers: Map<String, Json> = given.into_iter().filter(|(name, _)| !super::http::is_removed_header(name)).collect();
+        let headers: Map<String, Json> =
+            given.into_iter().filter(|(name, _)| !super::http::is_removed_header(name)).collect();
         self.slot(space, action).inputs = Some(inputs);
         if !(200..300).contains(&status) && !(400..600).contains(&status) {
-            return Ok(Finish::failed("BadRequest", "BadRequest", format!("The status code {status} cannot be given by a Response; use 2xx, 4xx or 5xx.")));
+            return Ok(Finish::failed(
+                "BadRequest",
+                "BadRequest",
+                format!("The status code {status} cannot be given by a Response; use 2xx, 4xx or 5xx."),
+            ));
         }
         if self.responded {
-            return Ok(Finish::failed("Conflict", "ActionConflict", "The workflow has answered its caller already; a run has one Response."));
+            return Ok(Finish::failed(
+                "Conflict",
+                "ActionConflict",
+                "The workflow has answered its caller already; a run has one Response.",
+            ));
         }
         self.responded = true;
-        self.commands.push(Command::Respond(Response { status: status as u16, headers: headers.clone(), body: body.clone() }));
+        self.commands.push(Command::Respond(Response {
+            status: status as u16,
+            headers: headers.clone(),
+            body: body.clone(),
+        }));
         let mut outputs = Map::new();
         outputs.insert("statusCode".into(), Json::from(status));
         if !headers.is_empty() {
@@ -136,7 +200,13 @@ impl Machine {
         Ok(Finish::ok(Json::Object(outputs)))
     }
 
-    fn parse_json(&mut self, space: SpaceId, action: ActionId, content: &Template, schema: Option<&Json>) -> Result<Finish, ExpressionError> {
+    fn parse_json(
+        &mut self,
+        space: SpaceId,
+        action: ActionId,
+        content: &Template,
+        schema: Option<&Json>,
+    ) -> Result<Finish, ExpressionError> {
         let content = self.evaluate(content, space, action)?;
         let name = self.workflow.actions[action].name.clone();
         let value = match &content {
@@ -145,13 +215,17 @@ impl Machine {
             Json::String(text) => match read_json(text) {
                 Ok(value) => Some(value),
                 Err(reason) => {
-                    let message = format!("The 'content' property of actions of type 'ParseJson' must be valid JSON. The provided value cannot be parsed: '{reason}'.");
+                    let message = format!(
+                        "The 'content' property of actions of type 'ParseJson' must be valid JSON. The provided value cannot be parsed: '{reason}'."
+                    );
                     return Ok(Finish::failed("InvalidJSON", "InvalidJSON", message));
                 }
             },
             other => match crate::expression::envelope(other) {
                 Some((kind, _)) => {
-                    let message = format!("The property 'content' must be of type JSON in the 'ParseJson' action inputs, but was of type '{kind}'.");
+                    let message = format!(
+                        "The property 'content' must be of type JSON in the 'ParseJson' action inputs, but was of type '{kind}'."
+                    );
                     return Ok(Finish::failed("BadRequest", "BadRequest", message));
                 }
                 None => Some(other.clone()),
@@ -164,7 +238,9 @@ impl Machine {
         }
         self.slot(space, action).inputs = Some(Json::Object(inputs));
         let Some(value) = value else {
-            let message = format!("Unable to process template language expressions in action '{name}' inputs at line '0' and column '0': 'Required property 'content' expects a value but got null. Path ''.'.");
+            let message = format!(
+                "Unable to process template language expressions in action '{name}' inputs at line '0' and column '0': 'Required property 'content' expects a value but got null. Path ''.'."
+            );
             return Ok(Finish::failed("BadRequest", "InvalidTemplate", message));
         };
         let errors = schema.map(|s| schema::validate(&value, s)).unwrap_or_default();
@@ -175,7 +251,12 @@ impl Machine {
         Ok(Finish { outputs: Some(json!({"errors": errors})), ..finish })
     }
 
-    fn initialize(&mut self, space: SpaceId, action: ActionId, list: &[InitialVariable]) -> Result<Finish, ExpressionError> {
+    fn initialize(
+        &mut self,
+        space: SpaceId,
+        action: ActionId,
+        list: &[InitialVariable],
+    ) -> Result<Finish, ExpressionError> {
         let mut inputs = Vec::new();
         for variable in list {
             let value = variable.value.as_ref().map(|v| self.evaluate(v, space, action)).transpose()?;
@@ -198,7 +279,13 @@ impl Machine {
 
     fn known(&self, name: &str) -> Result<VariableKind, Finish> {
         let variable = self.variables.get(&name.to_lowercase());
-        variable.map(|v| v.kind).ok_or_else(|| Finish::failed("BadRequest", "BadRequest", format!("The variable '{name}' has not been initialized. Initialize it before this action.")))
+        variable.map(|v| v.kind).ok_or_else(|| {
+            Finish::failed(
+                "BadRequest",
+                "BadRequest",
+                format!("The variable '{name}' has not been initialized. Initialize it before this action."),
+            )
+        })
     }
 
     fn set_variable(&mut self, space: SpaceId, action: ActionId, name: &str, value: Json) -> Finish {
@@ -217,14 +304,25 @@ impl Machine {
         Finish::ok(outputs)
     }
 
-    fn increment(&mut self, space: SpaceId, action: ActionId, name: &str, value: Option<&Template>, sign: i64) -> Result<Finish, ExpressionError> {
+    fn increment(
+        &mut self,
+        space: SpaceId,
+        action: ActionId,
+        name: &str,
+        value: Option<&Template>,
+        sign: i64,
+    ) -> Result<Finish, ExpressionError> {
         let by = value.map(|v| self.evaluate(v, space, action)).transpose()?.unwrap_or_else(|| Json::from(1));
         if let Err(failure) = self.known(name) {
             return Ok(failure);
         }
-        let Some(variable) = self.variables.get_mut(&name.to_lowercase()) else { return Ok(Finish::default()) };
+        let Some(variable) = self.variables.get_mut(&name.to_lowercase()) else {
+            return Ok(Finish::default());
+        };
         let next = match (variable.value.as_i64().or(variable.value.is_null().then_some(0)), by.as_i64()) {
-            (Some(a), Some(b)) if variable.kind == VariableKind::Integer => b.checked_mul(sign).and_then(|b| a.checked_add(b)).map(Json::from),
+            (Some(a), Some(b)) if variable.kind == VariableKind::Integer => {
+                b.checked_mul(sign).and_then(|b| a.checked_add(b)).map(Json::from)
+            }
             _ if variable.kind == VariableKind::Float => {
                 let current = variable.value.as_f64().or(variable.value.is_null().then_some(0.0));
                 current.zip(by.as_f64()).map(|(a, b)| Json::from(a + b * sign as f64))
@@ -232,7 +330,12 @@ impl Machine {
             _ => None,
         };
         let Some(next) = next else {
-            let message = format!("The variable '{name}' of type '{}' cannot be incremented or decremented by '{}' of type '{}'. The variable and the value must be numbers of the same kind.", variable.kind.word(), shown(&by), type_name(&by));
+            let message = format!(
+                "The variable '{name}' of type '{}' cannot be incremented or decremented by '{}' of type '{}'. The variable and the value must be numbers of the same kind.",
+                variable.kind.word(),
+                shown(&by),
+                type_name(&by)
+            );
             return Ok(Finish::failed("BadRequest", "BadRequest", message));
         };
         variable.value = next.clone();
@@ -240,7 +343,13 @@ impl Machine {
         Ok(Finish::ok(json!({"body": {"name": name, "value": next}})))
     }
 
-    fn append_text(&mut self, space: SpaceId, action: ActionId, name: &str, value: &Template) -> Result<Finish, ExpressionError> {
+    fn append_text(
+        &mut self,
+        space: SpaceId,
+        action: ActionId,
+        name: &str,
+        value: &Template,
+    ) -> Result<Finish, ExpressionError> {
         let value = self.evaluate(value, space, action)?;
         match self.known(name) {
             Err(failure) => return Ok(failure),
@@ -252,7 +361,12 @@ impl Machine {
         if let Some(variable) = self.variables.get_mut(&name.to_lowercase()) {
             match &mut variable.value {
                 Json::String(text) if text.len() + piece.len() > MAX_TEXT => {
-                    return Err(ExpressionError::new(ErrorKind::TooLarge, format!("The variable '{name}' would be longer than the limit of {MAX_TEXT} characters.")));
+                    return Err(ExpressionError::new(
+                        ErrorKind::TooLarge,
+                        format!(
+                            "The variable '{name}' would be longer than the limit of {MAX_TEXT} characters."
+                        ),
+                    ));
                 }
                 Json::String(text) => text.push_str(&piece),
                 other => *other = Json::from(piece),
@@ -262,7 +376,13 @@ impl Machine {
         Ok(Finish::ok(json!({"body": {"name": name}})))
     }
 
-    fn append_element(&mut self, space: SpaceId, action: ActionId, name: &str, value: &Template) -> Result<Finish, ExpressionError> {
+    fn append_element(
+        &mut self,
+        space: SpaceId,
+        action: ActionId,
+        name: &str,
+        value: &Template,
+    ) -> Result<Finish, ExpressionError> {
         let value = self.evaluate(value, space, action)?;
         match self.known(name) {
             Err(failure) => return Ok(failure),
@@ -299,9 +419,16 @@ impl Machine {
     }
 
     /// The designer's date actions: the expression function of the same purpose over their inputs.
-    fn built_in(&mut self, space: SpaceId, action: ActionId, kind: &str, inputs: &Template) -> Result<Finish, ExpressionError> {
+    fn built_in(
+        &mut self,
+        space: SpaceId,
+        action: ActionId,
+        kind: &str,
+        inputs: &Template,
+    ) -> Result<Finish, ExpressionError> {
         let inputs = self.evaluate(inputs, space, action)?;
-        let get = |name: &str| inputs.as_object().and_then(|o| member(o, name)).cloned().unwrap_or(Json::Null);
+        let get =
+            |name: &str| inputs.as_object().and_then(|o| member(o, name)).cloned().unwrap_or(Json::Null);
         let interval = |name: &str| get("interval").get(name).cloned().unwrap_or_else(|| get(name));
         let count = interval("count");
         let unit = interval("unit").as_str().unwrap_or_default().trim_end_matches('s').to_owned();
@@ -311,9 +438,14 @@ impl Machine {
             "subtractfromtime" => ("subtractFromTime", vec![get("baseTime"), count, unit.into()]),
             "getfuturetime" => ("getFutureTime", vec![count, unit.into()]),
             "getpasttime" => ("getPastTime", vec![count, unit.into()]),
-            "converttimezone" => ("convertTimeZone", vec![get("baseTime"), get("sourceTimeZone"), get("destinationTimeZone"), get("formatString")]),
+            "converttimezone" => (
+                "convertTimeZone",
+                vec![get("baseTime"), get("sourceTimeZone"), get("destinationTimeZone"), get("formatString")],
+            ),
             _ => {
-                let message = format!("The built-in of kind '{kind}' is not available; write it as an expression in a Compose.");
+                let message = format!(
+                    "The built-in of kind '{kind}' is not available; write it as an expression in a Compose."
+                );
                 return Ok(Finish::failed("BadRequest", "BadRequest", message));
             }
         };
@@ -346,13 +478,23 @@ fn misfit(name: &str, kind: VariableKind, value: &Json) -> Option<Finish> {
     }
     let message = format!(
         "The variable '{name}' of type '{}' cannot be initialized or updated with value '{}' of type '{}'. The variable '{name}' only supports values of types '{}'.",
-        kind.word(), shown(value), type_name(value), kind.word()
+        kind.word(),
+        shown(value),
+        type_name(value),
+        kind.word()
     );
     Some(Finish::failed("BadRequest", "BadRequest", message))
 }
 
 fn wrong_variable(name: &str, kind: VariableKind, wanted: &str) -> Finish {
-    Finish::failed("BadRequest", "BadRequest", format!("The variable '{name}' is of type '{}', but the action needs a variable of type '{wanted}'.", kind.word()))
+    Finish::failed(
+        "BadRequest",
+        "BadRequest",
+        format!(
+            "The variable '{name}' is of type '{}', but the action needs a variable of type '{wanted}'.",
+            kind.word()
+        ),
+    )
 }
 
 fn wait_until(inputs: &Json, now: i64) -> Option<i64> {

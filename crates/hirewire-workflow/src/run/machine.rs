@@ -119,7 +119,12 @@ pub(crate) struct Finish {
 
 impl Finish {
     pub(crate) fn ok(outputs: Json) -> Self {
-        Self { status: Some(Status::Succeeded), code: Some("OK".into()), outputs: Some(outputs), ..Self::default() }
+        Self {
+            status: Some(Status::Succeeded),
+            code: Some("OK".into()),
+            outputs: Some(outputs),
+            ..Self::default()
+        }
     }
 
     pub(crate) fn failed(code: &str, error_code: &str, message: impl Into<String>) -> Self {
@@ -157,7 +162,10 @@ pub struct Machine {
 
 impl std::fmt::Debug for Machine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Machine").field("run", &self.start.run).field("result", &self.result).finish_non_exhaustive()
+        f.debug_struct("Machine")
+            .field("run", &self.start.run)
+            .field("result", &self.result)
+            .finish_non_exhaustive()
     }
 }
 
@@ -231,8 +239,16 @@ impl Machine {
             What::Answer { call, answer } => self.answer(*call, answer),
             What::Timer { timer } => self.timer(*timer),
             What::Continue => {}
-            What::Cancel => self.stop(Status::Cancelled, Some(json!({"code": "WorkflowRunCancelled", "message": "The run was cancelled."}))),
-            What::RunTimeout => self.stop(Status::TimedOut, Some(json!({"code": "WorkflowRunTimedOut", "message": "The run lasted longer than allowed."}))),
+            What::Cancel => self.stop(
+                Status::Cancelled,
+                Some(json!({"code": "WorkflowRunCancelled", "message": "The run was cancelled."})),
+            ),
+            What::RunTimeout => self.stop(
+                Status::TimedOut,
+                Some(
+                    json!({"code": "WorkflowRunTimedOut", "message": "The run lasted longer than allowed."}),
+                ),
+            ),
         }
         self.work();
         std::mem::take(&mut self.commands)
@@ -303,7 +319,12 @@ impl Machine {
         View { machine: self, space, action: Some(action), element: None }
     }
 
-    pub(crate) fn evaluate(&self, template: &Template, space: SpaceId, action: ActionId) -> Result<Json, ExpressionError> {
+    pub(crate) fn evaluate(
+        &self,
+        template: &Template,
+        space: SpaceId,
+        action: ActionId,
+    ) -> Result<Json, ExpressionError> {
         template.to_json(&self.view(space, action))
     }
 
@@ -329,7 +350,13 @@ impl Machine {
         *slot = Slot { running: true, start: now, ..Slot::default() };
         if let Some(mock) = &definition.static_result {
             let code = mock.status == Status::Succeeded;
-            let finish = Finish { status: Some(mock.status), code: code.then(|| "OK".into()), error: mock.error.clone(), outputs: mock.outputs.clone(), ..Finish::default() };
+            let finish = Finish {
+                status: Some(mock.status),
+                code: code.then(|| "OK".into()),
+                error: mock.error.clone(),
+                outputs: mock.outputs.clone(),
+                ..Finish::default()
+            };
             return self.finish(space, action, finish);
         }
         if let Some(timeout) = &definition.timeout
@@ -347,11 +374,16 @@ impl Machine {
 
     fn timer(&mut self, timer: u64) {
         match self.timers.remove(&timer) {
-            Some(Timer::Resume(space, action)) if self.is_running(space, action) => self.resume(space, action),
+            Some(Timer::Resume(space, action)) if self.is_running(space, action) => {
+                self.resume(space, action)
+            }
             Some(Timer::Timeout(space, action)) if self.is_running(space, action) => {
                 self.abort_children(space, action, Status::Cancelled);
                 let message = "The execution of the action timed out.";
-                let finish = Finish { status: Some(Status::TimedOut), ..Finish::failed("ActionTimedOut", "ActionTimedOut", message) };
+                let finish = Finish {
+                    status: Some(Status::TimedOut),
+                    ..Finish::failed("ActionTimedOut", "ActionTimedOut", message)
+                };
                 self.finish(space, action, finish);
             }
             _ => {}
@@ -445,7 +477,9 @@ impl Machine {
                 let expected = after.statuses.iter().map(|s| s.word()).collect::<Vec<_>>().join(", ");
                 return Some(format!(
                     "The execution of template action '{}' is skipped: the 'runAfter' condition for action '{}' is not satisfied. Expected status values '{expected}' and actual value '{}'.",
-                    definition.name, self.workflow.actions[after.action].name, status.word()
+                    definition.name,
+                    self.workflow.actions[after.action].name,
+                    status.word()
                 ));
             }
         }
@@ -455,7 +489,8 @@ impl Machine {
     /// Skips an action and everything inside it.
     pub(crate) fn skip(&mut self, space: SpaceId, action: ActionId, code: &str, message: &str) {
         self.skip_children(space, action);
-        let finish = Finish { status: Some(Status::Skipped), ..Finish::failed("ActionSkipped", code, message) };
+        let finish =
+            Finish { status: Some(Status::Skipped), ..Finish::failed("ActionSkipped", code, message) };
         self.finish(space, action, finish);
     }
 
@@ -472,7 +507,10 @@ impl Machine {
                     workflow.actions[*child].name, workflow.actions[action].name
                 );
                 self.skip_children(space, *child);
-                let finish = Finish { status: Some(Status::Skipped), ..Finish::failed("ActionSkipped", "ActionDependencyFailed", message) };
+                let finish = Finish {
+                    status: Some(Status::Skipped),
+                    ..Finish::failed("ActionSkipped", "ActionDependencyFailed", message)
+                };
                 self.record(space, *child, finish);
             }
         }
@@ -483,8 +521,14 @@ impl Machine {
         let workflow = Arc::clone(&self.workflow);
         for child in &workflow.actions[owner].kind.containers()[branch].actions {
             self.skip_children(space, *child);
-            let message = format!("The execution of template action '{}' is skipped: the branching condition of '{}' was not met.", workflow.actions[*child].name, workflow.actions[owner].name);
-            let finish = Finish { status: Some(Status::Skipped), ..Finish::failed("ActionSkipped", "ActionBranchingConditionNotSatisfied", message) };
+            let message = format!(
+                "The execution of template action '{}' is skipped: the branching condition of '{}' was not met.",
+                workflow.actions[*child].name, workflow.actions[owner].name
+            );
+            let finish = Finish {
+                status: Some(Status::Skipped),
+                ..Finish::failed("ActionSkipped", "ActionBranchingConditionNotSatisfied", message)
+            };
             self.record(space, *child, finish);
         }
     }
@@ -516,14 +560,24 @@ impl Machine {
 
     /// Marks what is running inside an action as ended and forgets its iterations.
     pub(crate) fn abort_children(&mut self, space: SpaceId, action: ActionId, status: Status) {
-        let inner: Vec<SpaceId> = self.spaces.iter().filter(|(_, s)| s.owner == Some((space, action))).map(|(id, _)| *id).collect();
+        let inner: Vec<SpaceId> =
+            self.spaces.iter().filter(|(_, s)| s.owner == Some((space, action))).map(|(id, _)| *id).collect();
         let workflow = Arc::clone(&self.workflow);
-        let members: Vec<ActionId> = workflow.actions[action].kind.containers().iter().flat_map(|c| c.actions.clone()).collect();
+        let members: Vec<ActionId> =
+            workflow.actions[action].kind.containers().iter().flat_map(|c| c.actions.clone()).collect();
         for (place, drop_after) in inner.iter().map(|s| (*s, true)).chain([(space, false)]) {
             for child in &members {
                 if self.is_running(place, *child) {
                     self.abort_children(place, *child, status);
-                    self.record(place, *child, Finish { status: Some(status), code: Some("ActionCancelled".into()), ..Finish::default() });
+                    self.record(
+                        place,
+                        *child,
+                        Finish {
+                            status: Some(status),
+                            code: Some("ActionCancelled".into()),
+                            ..Finish::default()
+                        },
+                    );
                 }
             }
             if drop_after {
@@ -540,14 +594,30 @@ impl Machine {
         for action in &workflow.root.actions {
             if self.is_running(0, *action) {
                 self.abort_children(0, *action, Status::Cancelled);
-                self.record(0, *action, Finish { status: Some(Status::Cancelled), code: Some("ActionCancelled".into()), ..Finish::default() });
+                self.record(
+                    0,
+                    *action,
+                    Finish {
+                        status: Some(Status::Cancelled),
+                        code: Some("ActionCancelled".into()),
+                        ..Finish::default()
+                    },
+                );
             }
         }
         for action in &workflow.root.actions {
-            let pending = self.spaces.get(&0).is_some_and(|s| s.slots.get(action).is_none_or(|s| s.record.is_none()));
+            let pending =
+                self.spaces.get(&0).is_some_and(|s| s.slots.get(action).is_none_or(|s| s.record.is_none()));
             if pending {
                 self.skip_children(0, *action);
-                let finish = Finish { status: Some(Status::Skipped), ..Finish::failed("ActionSkipped", "ActionSkipped", "The run ended before the action could start.") };
+                let finish = Finish {
+                    status: Some(Status::Skipped),
+                    ..Finish::failed(
+                        "ActionSkipped",
+                        "ActionSkipped",
+                        "The run ended before the action could start.",
+                    )
+                };
                 self.record(0, *action, finish);
             }
         }
@@ -584,7 +654,10 @@ pub(crate) fn action_failed() -> Json {
 
 /// The failure of an action whose expression could not be evaluated.
 pub(crate) fn template_failure(name: &str, error: &ExpressionError) -> Finish {
-    let message = format!("Unable to process template language expressions in action '{name}' inputs at line '0' and column '0': '{}'.", error.message);
+    let message = format!(
+        "Unable to process template language expressions in action '{name}' inputs at line '0' and column '0': '{}'.",
+        error.message
+    );
     Finish::failed("BadRequest", "InvalidTemplate", message)
 }
 

@@ -83,14 +83,23 @@ impl ActionRecord {
         if !self.repetition.is_empty() {
             out.insert("repetition".into(), Json::from(self.repetition_name()));
         }
-        for (key, value, hidden) in [("inputs", &self.inputs, self.hide_inputs), ("outputs", &self.outputs, self.hide_outputs)] {
+        for (key, value, hidden) in
+            [("inputs", &self.inputs, self.hide_inputs), ("outputs", &self.outputs, self.hide_outputs)]
+        {
             if let Some(value) = value {
-                out.insert(key.into(), if hidden { json!({"secured": true}) } else { sanitize(value, secrets) });
+                out.insert(
+                    key.into(),
+                    if hidden { json!({"secured": true}) } else { sanitize(value, secrets) },
+                );
             }
         }
         self.fill(&mut out, run);
         if let Some(error) = out.get_mut("error") {
-            *error = if self.hide_inputs || self.hide_outputs { json!({"code": error.get("code"), "message": SANITIZED}) } else { sanitize(error, secrets) };
+            *error = if self.hide_inputs || self.hide_outputs {
+                json!({"code": error.get("code"), "message": SANITIZED})
+            } else {
+                sanitize(error, secrets)
+            };
         }
         if !self.retries.is_empty() {
             out.insert("retryHistory".into(), Json::from(self.retries.clone()));
@@ -120,7 +129,9 @@ pub(crate) fn sanitize(value: &Json, secrets: &[String]) -> Json {
         Json::Object(members) => {
             let hidden = ["password", "secret", "pfx", "authorization", "parameter"];
             let show = |k: &String, v: &Json| {
-                let credential = hidden.iter().any(|h| k.eq_ignore_ascii_case(h)) && v.is_string() && (k != "parameter" || members.contains_key("scheme"));
+                let credential = hidden.iter().any(|h| k.eq_ignore_ascii_case(h))
+                    && v.is_string()
+                    && (k != "parameter" || members.contains_key("scheme"));
                 if credential { Json::from(SANITIZED) } else { sanitize(v, secrets) }
             };
             members.iter().map(|(k, v)| (k.clone(), show(k, v))).collect()

@@ -82,7 +82,9 @@ impl<'s> Checker<'s> {
         }
         match schema {
             Json::Object(members) => self.members(value, members, path, id),
-            Json::Bool(false) => self.fail("Schema always fails validation.".into(), path, value, id, "valid"),
+            Json::Bool(false) => {
+                self.fail("Schema always fails validation.".into(), path, value, id, "valid")
+            }
             _ => {}
         }
         self.depth -= 1;
@@ -103,8 +105,13 @@ impl<'s> Checker<'s> {
             };
             if !names.is_empty() && !names.iter().any(|n| fits(value, n)) {
                 let order = ["String", "Number", "Integer", "Boolean", "Object", "Array", "Null"];
-                let listed: Vec<&str> = order.into_iter().filter(|o| names.iter().any(|n| n.eq_ignore_ascii_case(o))).collect();
-                let message = format!("Invalid type. Expected {} but got {}.", listed.join(", "), Value::from(value).type_name());
+                let listed: Vec<&str> =
+                    order.into_iter().filter(|o| names.iter().any(|n| n.eq_ignore_ascii_case(o))).collect();
+                let message = format!(
+                    "Invalid type. Expected {} but got {}.",
+                    listed.join(", "),
+                    Value::from(value).type_name()
+                );
                 self.fail(message, path, value, id, "type");
                 return;
             }
@@ -135,15 +142,33 @@ impl<'s> Checker<'s> {
     fn text(&mut self, text: &str, value: &Json, schema: &Map<String, Json>, path: &str, id: &str) {
         let limit = |key: &str| schema.get(key).and_then(Json::as_u64);
         if let Some(most) = limit("maxLength").filter(|m| length(text) > *m) {
-            self.fail(format!("String '{text}' exceeds maximum length of {most}."), path, value, id, "maxLength");
+            self.fail(
+                format!("String '{text}' exceeds maximum length of {most}."),
+                path,
+                value,
+                id,
+                "maxLength",
+            );
         }
         if let Some(least) = limit("minLength").filter(|m| length(text) < *m) {
-            self.fail(format!("String '{text}' is less than minimum length of {least}."), path, value, id, "minLength");
+            self.fail(
+                format!("String '{text}' is less than minimum length of {least}."),
+                path,
+                value,
+                id,
+                "minLength",
+            );
         }
         if let Some(pattern) = schema.get("pattern").and_then(Json::as_str)
             && regex::Regex::new(pattern).is_ok_and(|r| !r.is_match(text))
         {
-            self.fail(format!("String '{text}' does not match regex pattern '{pattern}'."), path, value, id, "pattern");
+            self.fail(
+                format!("String '{text}' does not match regex pattern '{pattern}'."),
+                path,
+                value,
+                id,
+                "pattern",
+            );
         }
         let format = schema.get("format").and_then(Json::as_str).unwrap_or_default();
         let bad = match format {
@@ -156,7 +181,13 @@ impl<'s> Checker<'s> {
             _ => false,
         };
         if bad {
-            self.fail(format!("String '{text}' does not validate against format '{format}'."), path, value, id, "format");
+            self.fail(
+                format!("String '{text}' does not validate against format '{format}'."),
+                path,
+                value,
+                id,
+                "format",
+            );
         }
     }
 
@@ -205,10 +236,22 @@ impl<'s> Checker<'s> {
         let limit = |key: &str| schema.get(key).and_then(Json::as_u64);
         let count = items.len() as u64;
         if let Some(most) = limit("maxItems").filter(|m| count > *m) {
-            self.fail(format!("Array item count {count} exceeds maximum count of {most}."), path, value, id, "maximumItems");
+            self.fail(
+                format!("Array item count {count} exceeds maximum count of {most}."),
+                path,
+                value,
+                id,
+                "maximumItems",
+            );
         }
         if let Some(least) = limit("minItems").filter(|m| count < *m) {
-            self.fail(format!("Array item count {count} is less than minimum count of {least}."), path, value, id, "minimumItems");
+            self.fail(
+                format!("Array item count {count} is less than minimum count of {least}."),
+                path,
+                value,
+                id,
+                "minimumItems",
+            );
         }
         if schema.get("uniqueItems") == Some(&Json::Bool(true)) {
             let mut seen = std::collections::HashSet::new();
@@ -244,7 +287,9 @@ impl<'s> Checker<'s> {
                 Some(Json::Bool(false)) if !known => {
                     self.fail(format!("Property '{name}' has not been defined and the schema does not allow additional properties."), &place, &Json::Null, id, "additionalProperties");
                 }
-                Some(schema) if !known => self.check(value, schema, &place, &format!("{id}/additionalProperties")),
+                Some(schema) if !known => {
+                    self.check(value, schema, &place, &format!("{id}/additionalProperties"))
+                }
                 _ => {}
             }
         }
@@ -261,11 +306,25 @@ impl<'s> Checker<'s> {
             self.fail("JSON does not match any schemas from 'anyOf'.".into(), path, value, id, "anyOf");
         }
         if let Some(one) = list("oneOf") {
-            let matching: Vec<String> = one.iter().enumerate().filter(|(n, s)| self.passes(value, s, path, &format!("{id}/oneOf/{n}"))).map(|(n, _)| n.to_string()).collect();
+            let matching: Vec<String> = one
+                .iter()
+                .enumerate()
+                .filter(|(n, s)| self.passes(value, s, path, &format!("{id}/oneOf/{n}")))
+                .map(|(n, _)| n.to_string())
+                .collect();
             if matching.is_empty() {
                 self.fail("JSON is valid against no schemas from 'oneOf'.".into(), path, value, id, "oneOf");
             } else if matching.len() > 1 {
-                self.fail(format!("JSON is valid against more than one schema from 'oneOf'. Valid schema indexes: {}.", matching.join(", ")), path, value, id, "oneOf");
+                self.fail(
+                    format!(
+                        "JSON is valid against more than one schema from 'oneOf'. Valid schema indexes: {}.",
+                        matching.join(", ")
+                    ),
+                    path,
+                    value,
+                    id,
+                    "oneOf",
+                );
             }
         }
         if let Some(not) = schema.get("not")
@@ -275,23 +334,45 @@ impl<'s> Checker<'s> {
         }
     }
 
-    fn counts(&mut self, object: &Map<String, Json>, value: &Json, schema: &'s Map<String, Json>, path: &str, id: &str) {
+    fn counts(
+        &mut self,
+        object: &Map<String, Json>,
+        value: &Json,
+        schema: &'s Map<String, Json>,
+        path: &str,
+        id: &str,
+    ) {
         for (name, wanted) in schema.get("dependencies").and_then(Json::as_object).into_iter().flatten() {
             if !object.contains_key(name) {
                 continue;
             }
             match wanted {
                 Json::Array(names) => {
-                    let missing: Vec<&str> = names.iter().filter_map(Json::as_str).filter(|n| !object.contains_key(*n)).collect();
+                    let missing: Vec<&str> =
+                        names.iter().filter_map(Json::as_str).filter(|n| !object.contains_key(*n)).collect();
                     if !missing.is_empty() {
-                        self.fail(format!("Dependencies for property '{name}' failed. Missing required keys: {}.", missing.join(", ")), path, value, id, "dependencies");
+                        self.fail(
+                            format!(
+                                "Dependencies for property '{name}' failed. Missing required keys: {}.",
+                                missing.join(", ")
+                            ),
+                            path,
+                            value,
+                            id,
+                            "dependencies",
+                        );
                     }
                 }
                 schema => self.check(value, schema, path, &format!("{id}/dependencies/{name}")),
             }
         }
         let required = schema.get("required").and_then(Json::as_array);
-        let missing: Vec<&str> = required.into_iter().flatten().filter_map(Json::as_str).filter(|n| !object.contains_key(*n)).collect();
+        let missing: Vec<&str> = required
+            .into_iter()
+            .flatten()
+            .filter_map(Json::as_str)
+            .filter(|n| !object.contains_key(*n))
+            .collect();
         if !missing.is_empty() {
             let message = format!("Required properties are missing from object: {}.", missing.join(", "));
             self.fail(message, path, &json!(missing), id, "required");
@@ -299,10 +380,22 @@ impl<'s> Checker<'s> {
         let limit = |key: &str| schema.get(key).and_then(Json::as_u64);
         let count = object.len() as u64;
         if let Some(least) = limit("minProperties").filter(|m| count < *m) {
-            self.fail(format!("Object property count {count} is less than minimum count of {least}."), path, value, id, "minimumProperties");
+            self.fail(
+                format!("Object property count {count} is less than minimum count of {least}."),
+                path,
+                value,
+                id,
+                "minimumProperties",
+            );
         }
         if let Some(most) = limit("maxProperties").filter(|m| count > *m) {
-            self.fail(format!("Object property count {count} exceeds maximum count of {most}."), path, value, id, "maximumProperties");
+            self.fail(
+                format!("Object property count {count} exceeds maximum count of {most}."),
+                path,
+                value,
+                id,
+                "maximumProperties",
+            );
         }
     }
 }

@@ -158,7 +158,12 @@ impl Scope for View<'_> {
     fn callback_url(&self) -> Option<String> {
         let action = self.action?;
         let webhook = matches!(self.machine.workflow.actions[action].kind, ActionKind::Webhook(_));
-        webhook.then(|| self.machine.options.callback_base.replace("{action}", &self.machine.workflow.actions[action].name))
+        webhook.then(|| {
+            self.machine
+                .options
+                .callback_base
+                .replace("{action}", &self.machine.workflow.actions[action].name)
+        })
     }
 
     fn app_setting(&self, name: &str) -> Option<String> {

@@ -23,8 +23,14 @@ pub struct FileChange {
 /// The files after the cursor, oldest first, at most `batch` of them, and the cursor behind them.
 ///
 /// At-least-once: store the cursor only after the runs are durable. Poll again at once while the batch was full.
-pub fn changed_files(cursor: &FileCursor, mut files: Vec<FileChange>, batch: usize) -> (Vec<FileChange>, FileCursor) {
-    files.retain(|f| f.modified > cursor.modified || f.modified == cursor.modified && !cursor.seen.contains(&f.path));
+pub fn changed_files(
+    cursor: &FileCursor,
+    mut files: Vec<FileChange>,
+    batch: usize,
+) -> (Vec<FileChange>, FileCursor) {
+    files.retain(|f| {
+        f.modified > cursor.modified || f.modified == cursor.modified && !cursor.seen.contains(&f.path)
+    });
     files.sort_by(|a, b| (a.modified, &a.path).cmp(&(b.modified, &b.path)));
     files.truncate(batch);
     let mut next = cursor.clone();

@@ -31,7 +31,9 @@ pub fn hibob_signature(secret: &str, body: &[u8]) -> String {
 /// Judges a delivery. `secret` absent means that signatures are not checked.
 pub fn hibob_delivery(secret: Option<&str>, signature: Option<&str>, body: &[u8]) -> Delivery {
     let text = body.trim_ascii();
-    let ping = text == b"Ping test" || text == b"\"Ping test\"" || serde_json::from_slice::<Json>(text).is_ok_and(|j| j == serde_json::json!({"text": "Ping test"}));
+    let ping = text == b"Ping test"
+        || text == b"\"Ping test\""
+        || serde_json::from_slice::<Json>(text).is_ok_and(|j| j == serde_json::json!({"text": "Ping test"}));
     if ping {
         return Delivery::Ping;
     }
@@ -44,8 +46,10 @@ pub fn hibob_delivery(secret: Option<&str>, signature: Option<&str>, body: &[u8]
     }
     let Ok(event @ Json::Object(_)) = serde_json::from_slice(body) else { return Delivery::Unreadable };
     let at = |path: &str| event.pointer(path).map(Json::to_string).unwrap_or_default();
-    let employee = if event.pointer("/data/employeeId").is_some() { at("/data/employeeId") } else { at("/employee/id") };
-    let hash: String = digest::digest(&digest::SHA256, body).as_ref().iter().map(|b| format!("{b:02x}")).collect();
+    let employee =
+        if event.pointer("/data/employeeId").is_some() { at("/data/employeeId") } else { at("/employee/id") };
+    let hash: String =
+        digest::digest(&digest::SHA256, body).as_ref().iter().map(|b| format!("{b:02x}")).collect();
     let key = format!("{}|{employee}|{}|{hash}", at("/type"), at("/triggeredAt"));
     Delivery::Event { event, key }
 }
@@ -55,7 +59,8 @@ mod tests {
     use super::{Delivery, hibob_delivery, hibob_signature};
 
     const BODY: &[u8] = br#"{"companyId":636192,"type":"employee.updated","triggeredBy":"3332883804594373380","triggeredAt":"2025-01-08T13:06:26.915906","version":"v2","data":{"employeeId":"3332883854254932743"}}"#;
-    const SIGNATURE: &str = "oZ4wC3muZtvplDiPJRCZsiDzw11QprDdywF7J+nZKiwTufOxAdqHS/fSlGtziNwL+xw8EaN/hdOJnKjRCLl1rw==";
+    const SIGNATURE: &str =
+        "oZ4wC3muZtvplDiPJRCZsiDzw11QprDdywF7J+nZKiwTufOxAdqHS/fSlGtziNwL+xw8EaN/hdOJnKjRCLl1rw==";
 
     #[test]
     fn signatures_pings_and_keys() {

@@ -39,7 +39,10 @@ pub fn judge_poll(answer: &Answer, has_conditions: bool) -> Poll {
     }
     if status == 202 {
         let text = |name: &str| member(headers, name).and_then(Json::as_str).map(str::to_owned);
-        return Poll::Later { location: text("Location"), retry_after: text("Retry-After").and_then(|t| t.trim().parse().ok()) };
+        return Poll::Later {
+            location: text("Location"),
+            retry_after: text("Retry-After").and_then(|t| t.trim().parse().ok()),
+        };
     }
     Poll::Failed(format!("the poll was answered with {status}"))
 }
@@ -52,11 +55,18 @@ mod tests {
 
     #[test]
     fn only_200_fires() {
-        let answer = |status, headers: serde_json::Value| Answer::Response { status, headers: headers.as_object().cloned().unwrap_or_default(), body: None };
+        let answer = |status, headers: serde_json::Value| Answer::Response {
+            status,
+            headers: headers.as_object().cloned().unwrap_or_default(),
+            body: None,
+        };
         assert!(matches!(judge_poll(&answer(200, json!({})), false), Poll::Fire(_)));
         let later = judge_poll(&answer(202, json!({"location": "https://x", "retry-after": "30"})), false);
         assert_eq!(later, Poll::Later { location: Some("https://x".into()), retry_after: Some(30) });
         assert!(matches!(judge_poll(&answer(404, json!({})), false), Poll::Failed(_)));
-        assert_eq!(judge_poll(&answer(404, json!({})), true), Poll::Fire(json!({"statusCode": 404, "headers": Map::new()})));
+        assert_eq!(
+            judge_poll(&answer(404, json!({})), true),
+            Poll::Fire(json!({"statusCode": 404, "headers": Map::new()}))
+        );
     }
 }

@@ -65,7 +65,9 @@ fn numbers(schedule: &Json, key: &str, low: i64, high: i64) -> Result<Vec<i8>, R
         let number = item.as_i64().or_else(|| item.as_str()?.trim().parse().ok());
         match number {
             Some(n) if (low..=high).contains(&n) => out.push(n as i8),
-            _ => return error(&format!("schedule.{key}"), format!("{item} is no number from {low} to {high}")),
+            _ => {
+                return error(&format!("schedule.{key}"), format!("{item} is no number from {low} to {high}"));
+            }
         }
     }
     out.sort_unstable();
@@ -88,16 +90,30 @@ impl Recurrence {
     /// A member that is unknown or outside of its limits.
     pub fn read(json: &Json) -> Result<Self, RecurrenceError> {
         let word = json.get("frequency").and_then(Json::as_str).unwrap_or_default();
-        let all = [("Second", Frequency::Second, 9_999_999), ("Minute", Frequency::Minute, 72_000), ("Hour", Frequency::Hour, 12_000), ("Day", Frequency::Day, 500), ("Week", Frequency::Week, 71), ("Month", Frequency::Month, 16), ("Year", Frequency::Year, 50)];
+        let all = [
+            ("Second", Frequency::Second, 9_999_999),
+            ("Minute", Frequency::Minute, 72_000),
+            ("Hour", Frequency::Hour, 12_000),
+            ("Day", Frequency::Day, 500),
+            ("Week", Frequency::Week, 71),
+            ("Month", Frequency::Month, 16),
+            ("Year", Frequency::Year, 50),
+        ];
         let Some((_, frequency, most)) = all.into_iter().find(|(n, ..)| same_name(n, word)) else {
-            return error("frequency", format!("'{word}' is none of Second, Minute, Hour, Day, Week, Month, Year"));
+            return error(
+                "frequency",
+                format!("'{word}' is none of Second, Minute, Hour, Day, Week, Month, Year"),
+            );
         };
-        let interval = json.get("interval").map_or(Some(1), |i| i.as_i64().or_else(|| i.as_str()?.trim().parse().ok()));
+        let interval =
+            json.get("interval").map_or(Some(1), |i| i.as_i64().or_else(|| i.as_str()?.trim().parse().ok()));
         let Some(interval) = interval.filter(|i| (1..=most).contains(i)) else {
             return error("interval", format!("must be a whole number from 1 to {most} for {word}"));
         };
         let name = json.get("timeZone").and_then(Json::as_str).unwrap_or("UTC");
-        let Some(zone) = time_zone(name) else { return error("timeZone", format!("'{name}' is neither a Windows nor an IANA time zone")) };
+        let Some(zone) = time_zone(name) else {
+            return error("timeZone", format!("'{name}' is neither a Windows nor an IANA time zone"));
+        };
         let start = match json.get("startTime").and_then(Json::as_str) {
             None => None,
             Some(text) => match DateTime::parse(text) {
@@ -112,7 +128,10 @@ impl Recurrence {
         }
         let mut occurrences = Vec::new();
         for entry in schedule.get("monthlyOccurrences").and_then(Json::as_array).into_iter().flatten() {
-            let day = day_number(entry.get("day").or_else(|| entry.get("dayOfWeek")).unwrap_or(&Json::Null), "schedule.monthlyOccurrences")?;
+            let day = day_number(
+                entry.get("day").or_else(|| entry.get("dayOfWeek")).unwrap_or(&Json::Null),
+                "schedule.monthlyOccurrences",
+            )?;
             let nth = entry.get("occurrence").and_then(Json::as_i64).unwrap_or(1).clamp(-5, 5) as i8;
             occurrences.push((day, nth));
         }
@@ -130,7 +149,8 @@ impl Recurrence {
     }
 
     fn has_schedule(&self) -> bool {
-        [&self.hours, &self.minutes, &self.week_days, &self.month_days].iter().any(|l| !l.is_empty()) || !self.occurrences.is_empty()
+        [&self.hours, &self.minutes, &self.week_days, &self.month_days].iter().any(|l| !l.is_empty())
+            || !self.occurrences.is_empty()
     }
 
     /// The next firing strictly after `after`.
@@ -186,7 +206,9 @@ impl Recurrence {
         let base = zoned(self.start.unwrap_or(enabled), &self.zone)?;
         let after = match self.start {
             // Never before the start; the start itself may fire.
-            Some(start) if start.ticks > after.ticks => timestamp(DateTime { ticks: start.ticks - 1, ..start })?,
+            Some(start) if start.ticks > after.ticks => {
+                timestamp(DateTime { ticks: start.ticks - 1, ..start })?
+            }
             _ => timestamp(after)?,
         };
         let hours = if self.hours.is_empty() { vec![base.hour()] } else { self.hours.clone() };
@@ -216,13 +238,21 @@ impl Recurrence {
         let days = i64::from(base.until(day).map_or(0, |s| s.get_days()));
         match self.frequency {
             Frequency::Week => {
-                let monday = |d: civil::Date| d.checked_sub(Span::new().days(i64::from(d.weekday().to_monday_zero_offset()))).unwrap_or(d);
+                let monday = |d: civil::Date| {
+                    d.checked_sub(Span::new().days(i64::from(d.weekday().to_monday_zero_offset())))
+                        .unwrap_or(d)
+                };
                 let weeks = i64::from(monday(base).until(monday(day)).map_or(0, |s| s.get_days())) / 7;
-                let wanted = if self.week_days.is_empty() { week_day == base.weekday().to_monday_one_offset() } else { self.week_days.contains(&week_day) };
+                let wanted = if self.week_days.is_empty() {
+                    week_day == base.weekday().to_monday_one_offset()
+                } else {
+                    self.week_days.contains(&week_day)
+                };
                 wanted && weeks.rem_euclid(self.interval) == 0
             }
             Frequency::Month | Frequency::Year => {
-                let months = (i64::from(day.year()) - i64::from(base.year())) * 12 + i64::from(day.month()) - i64::from(base.month());
+                let months = (i64::from(day.year()) - i64::from(base.year())) * 12 + i64::from(day.month())
+                    - i64::from(base.month());
                 let unit = if self.frequency == Frequency::Year { 12 } else { 1 };
                 months.rem_euclid(self.interval * unit) == 0 && self.is_month_day(day, base)
             }
@@ -262,7 +292,8 @@ fn to_utc(date: DateTime, zone: &TimeZone) -> DateTime {
     if date.kind != Kind::Unspecified {
         return DateTime { kind: Kind::Utc, ..date };
     }
-    let wall = Timestamp::from_nanosecond(date.unix_nanoseconds()).map(|t| t.to_zoned(TimeZone::UTC).datetime());
+    let wall =
+        Timestamp::from_nanosecond(date.unix_nanoseconds()).map(|t| t.to_zoned(TimeZone::UTC).datetime());
     let at = wall.ok().and_then(|w| zone.to_ambiguous_timestamp(w).compatible().ok());
     at.map_or(DateTime { kind: Kind::Utc, ..date }, from_timestamp)
 }
@@ -277,27 +308,73 @@ mod tests {
         let at = DateTime::parse(after).expect("date");
         let enabled = DateTime::parse("2026-03-01T10:07:00Z").expect("date");
         let recurrence = Recurrence::read(&recurrence).expect("recurrence");
-        recurrence.next(at, enabled, Some(enabled)).map_or_else(|| "never".into(), |d| d.round_trip().replace(".0000000", ""))
+        recurrence
+            .next(at, enabled, Some(enabled))
+            .map_or_else(|| "never".into(), |d| d.round_trip().replace(".0000000", ""))
     }
 
     #[test]
     fn next_occurrences() {
         let cases = [
             (json!({"frequency": "Day", "interval": 5}), "2026-03-01T10:07:00Z", "2026-03-06T10:07:00Z"),
-            (json!({"frequency": "Hour", "interval": 3, "startTime": "2026-01-01T00:00:00Z"}), "2026-03-01T10:00:00Z", "2026-03-01T12:00:00Z"),
-            (json!({"frequency": "Day", "interval": 1, "startTime": "2027-01-01T06:00:00Z"}), "2026-03-01T10:00:00Z", "2027-01-01T06:00:00Z"),
+            (
+                json!({"frequency": "Hour", "interval": 3, "startTime": "2026-01-01T00:00:00Z"}),
+                "2026-03-01T10:00:00Z",
+                "2026-03-01T12:00:00Z",
+            ),
+            (
+                json!({"frequency": "Day", "interval": 1, "startTime": "2027-01-01T06:00:00Z"}),
+                "2026-03-01T10:00:00Z",
+                "2027-01-01T06:00:00Z",
+            ),
             // Wall time is kept over the clock change of 29 March.
-            (json!({"frequency": "Day", "interval": 1, "timeZone": "Romance Standard Time", "schedule": {"hours": ["22"], "minutes": [0]}}), "2026-03-28T21:00:00Z", "2026-03-29T20:00:00Z"),
+            (
+                json!({"frequency": "Day", "interval": 1, "timeZone": "Romance Standard Time", "schedule": {"hours": ["22"], "minutes": [0]}}),
+                "2026-03-28T21:00:00Z",
+                "2026-03-29T20:00:00Z",
+            ),
             // 02:30 does not exist on that day: it fires at 03:30.
-            (json!({"frequency": "Day", "interval": 1, "timeZone": "W. Europe Standard Time", "schedule": {"hours": [2], "minutes": [30]}}), "2026-03-28T12:00:00Z", "2026-03-29T01:30:00Z"),
+            (
+                json!({"frequency": "Day", "interval": 1, "timeZone": "W. Europe Standard Time", "schedule": {"hours": [2], "minutes": [30]}}),
+                "2026-03-28T12:00:00Z",
+                "2026-03-29T01:30:00Z",
+            ),
             // A doubled time fires once.
-            (json!({"frequency": "Day", "interval": 1, "timeZone": "Europe/Berlin", "schedule": {"hours": [2], "minutes": [30]}}), "2026-10-25T00:30:00Z", "2026-10-26T01:30:00Z"),
-            (json!({"frequency": "Week", "interval": 1, "schedule": {"weekDays": ["Monday", "friday"], "hours": [8, 17], "minutes": [15]}}), "2026-03-02T08:15:00Z", "2026-03-02T17:15:00Z"),
-            (json!({"frequency": "Week", "interval": 2, "startTime": "2026-03-02T08:00:00Z", "schedule": {"weekDays": ["Monday"]}}), "2026-03-02T08:00:00Z", "2026-03-16T08:00:00Z"),
-            (json!({"frequency": "Month", "interval": 1, "schedule": {"monthDays": [-1], "hours": [0], "minutes": [0]}}), "2026-02-01T00:00:00Z", "2026-02-28T00:00:00Z"),
-            (json!({"frequency": "Month", "interval": 1, "schedule": {"monthlyOccurrences": [{"day": "Tuesday", "occurrence": 2}], "hours": [1], "minutes": [0]}}), "2026-03-01T00:00:00Z", "2026-03-10T01:00:00Z"),
-            (json!({"frequency": "Month", "interval": 1, "startTime": "2026-01-31T00:00:00Z"}), "2026-02-01T00:00:00Z", "2026-02-28T00:00:00Z"),
-            (json!({"frequency": "Minute", "interval": "15"}), "2026-03-01T10:30:00Z", "2026-03-01T10:37:00Z"),
+            (
+                json!({"frequency": "Day", "interval": 1, "timeZone": "Europe/Berlin", "schedule": {"hours": [2], "minutes": [30]}}),
+                "2026-10-25T00:30:00Z",
+                "2026-10-26T01:30:00Z",
+            ),
+            (
+                json!({"frequency": "Week", "interval": 1, "schedule": {"weekDays": ["Monday", "friday"], "hours": [8, 17], "minutes": [15]}}),
+                "2026-03-02T08:15:00Z",
+                "2026-03-02T17:15:00Z",
+            ),
+            (
+                json!({"frequency": "Week", "interval": 2, "startTime": "2026-03-02T08:00:00Z", "schedule": {"weekDays": ["Monday"]}}),
+                "2026-03-02T08:00:00Z",
+                "2026-03-16T08:00:00Z",
+            ),
+            (
+                json!({"frequency": "Month", "interval": 1, "schedule": {"monthDays": [-1], "hours": [0], "minutes": [0]}}),
+                "2026-02-01T00:00:00Z",
+                "2026-02-28T00:00:00Z",
+            ),
+            (
+                json!({"frequency": "Month", "interval": 1, "schedule": {"monthlyOccurrences": [{"day": "Tuesday", "occurrence": 2}], "hours": [1], "minutes": [0]}}),
+                "2026-03-01T00:00:00Z",
+                "2026-03-10T01:00:00Z",
+            ),
+            (
+                json!({"frequency": "Month", "interval": 1, "startTime": "2026-01-31T00:00:00Z"}),
+                "2026-02-01T00:00:00Z",
+                "2026-02-28T00:00:00Z",
+            ),
+            (
+                json!({"frequency": "Minute", "interval": "15"}),
+                "2026-03-01T10:30:00Z",
+                "2026-03-01T10:37:00Z",
+            ),
         ];
         for (recurrence, after, expected) in cases {
             assert_eq!(next(recurrence.clone(), after), expected, "{recurrence}");

@@ -77,19 +77,30 @@ impl CallbackKeys {
         let signature = sign(&self.primary, workflow, &trigger.name);
         let name = percent_encode(&trigger.name);
         let relative = inputs(trigger, "relativePath").and_then(Json::as_str).map(str::to_owned);
-        let mut base_path = format!("{}/workflows/{}/triggers/{name}/paths/invoke", base.trim_end_matches('/'), percent_encode(workflow));
+        let mut base_path = format!(
+            "{}/workflows/{}/triggers/{name}/paths/invoke",
+            base.trim_end_matches('/'),
+            percent_encode(workflow)
+        );
         if let Some(relative) = &relative {
             base_path.push('/');
             base_path.push_str(relative.trim_start_matches('/'));
         }
-        let value = format!("{base_path}?api-version={API_VERSION}&sp={}&sv={VERSION}&sig={signature}", percent_encode(&permission(&trigger.name)));
+        let value = format!(
+            "{base_path}?api-version={API_VERSION}&sp={}&sv={VERSION}&sig={signature}",
+            percent_encode(&permission(&trigger.name))
+        );
         let method = inputs(trigger, "method").and_then(Json::as_str).unwrap_or("POST").to_uppercase();
         CallbackUrl { value, method, base_path, relative_path: relative, signature }
     }
 
     /// Whether a signature belongs to a trigger; compared in constant time.
     pub fn verify(&self, workflow: &str, trigger: &str, signature: &str) -> bool {
-        let fits = |key: &[u8]| !key.is_empty() && verify_slices_are_equal(sign(key, workflow, trigger).as_bytes(), signature.as_bytes()).is_ok();
+        let fits = |key: &[u8]| {
+            !key.is_empty()
+                && verify_slices_are_equal(sign(key, workflow, trigger).as_bytes(), signature.as_bytes())
+                    .is_ok()
+        };
         // Both are always computed, so that time tells nothing about which key fitted.
         let (first, second) = (fits(&self.primary), fits(&self.secondary));
         first | second
@@ -131,10 +142,26 @@ fn path_parameters(pattern: &str, path: &str) -> Option<Map<String, Json>> {
 ///
 /// # Errors
 /// The answer for a wrong method or path, or for a body that does not fit the schema where that is checked.
-pub fn incoming(trigger: &Trigger, method: &str, relative: &str, query: &str, headers: &[(String, String)], body: &[u8]) -> Result<Json, Refusal> {
+pub fn incoming(
+    trigger: &Trigger,
+    method: &str,
+    relative: &str,
+    query: &str,
+    headers: &[(String, String)],
+    body: &[u8],
+) -> Result<Json, Refusal> {
     let wanted = inputs(trigger, "method").and_then(Json::as_str).unwrap_or("POST");
     if !wanted.eq_ignore_ascii_case(method) {
-        return Err(refuse(404, "TriggerRequestMethodNotValid", format!("The trigger '{}' expects the method '{}' and got '{}'.", trigger.name, wanted.to_uppercase(), method.to_uppercase())));
+        return Err(refuse(
+            404,
+            "TriggerRequestMethodNotValid",
+            format!(
+                "The trigger '{}' expects the method '{}' and got '{}'.",
+                trigger.name,
+                wanted.to_uppercase(),
+                method.to_uppercase()
+            ),
+        ));
     }
     let mut out = Map::new();
     let mut kept = Map::new();
@@ -162,17 +189,35 @@ pub fn incoming(trigger: &Trigger, method: &str, relative: &str, query: &str, he
     }
     if let Some(pattern) = inputs(trigger, "relativePath").and_then(Json::as_str) {
         let Some(parameters) = path_parameters(pattern, relative) else {
-            return Err(refuse(404, "TriggerRelativePathNotMatched", format!("The path '{relative}' does not match '{pattern}'.")));
+            return Err(refuse(
+                404,
+                "TriggerRelativePathNotMatched",
+                format!("The path '{relative}' does not match '{pattern}'."),
+            ));
         };
         out.insert("relativePathParameters".into(), Json::Object(parameters));
     }
     // A body without a type that reads as JSON is taken as JSON: many senders of webhooks name none.
-    let value = content::decode(body, kind.or(Some("application/json")).filter(|_| kind.is_some() || serde_json::from_slice::<Json>(body).is_ok()));
-    if let Some(schema) = inputs(trigger, "schema").filter(|_| trigger.options.has("EnableSchemaValidation")) {
+    let value = content::decode(
+        body,
+        kind.or(Some("application/json"))
+            .filter(|_| kind.is_some() || serde_json::from_slice::<Json>(body).is_ok()),
+    );
+    if let Some(schema) = inputs(trigger, "schema").filter(|_| trigger.options.has("EnableSchemaValidation"))
+    {
         let errors = validate_schema(value.as_ref().unwrap_or(&Json::Null), schema);
         if !errors.is_empty() {
-            let messages: Vec<&str> = errors.iter().take(3).filter_map(|e| e.get("message")?.as_str()).collect();
-            return Err(refuse(400, "TriggerInputSchemaMismatch", format!("The input body for trigger '{}' of type 'Request' did not match its schema definition. Error details: '{}'.", trigger.name, messages.join(", "))));
+            let messages: Vec<&str> =
+                errors.iter().take(3).filter_map(|e| e.get("message")?.as_str()).collect();
+            return Err(refuse(
+                400,
+                "TriggerInputSchemaMismatch",
+                format!(
+                    "The input body for trigger '{}' of type 'Request' did not match its schema definition. Error details: '{}'.",
+                    trigger.name,
+                    messages.join(", ")
+                ),
+            ));
         }
     }
     if let Some(value) = value {
@@ -201,12 +246,25 @@ mod tests {
         let swapped = CallbackKeys { primary: b"three".to_vec(), secondary: b"one".to_vec() };
         assert!(swapped.verify("w", "manual", &url.signature));
 
-        let headers = [("Authorization".to_owned(), "x".to_owned()), ("Content-Type".to_owned(), "application/json".to_owned())];
-        let got = incoming(trigger, "put", "/employee/4%207", "sig=1&q=a+b", &headers, br#"{"a":1,"b":2}"#).expect("outputs");
-        assert_eq!(got, json!({"headers": {"Content-Type": "application/json"}, "queries": {"q": "a b"}, "relativePathParameters": {"id": "4 7"}, "body": {"a": 1, "b": 2}}));
+        let headers = [
+            ("Authorization".to_owned(), "x".to_owned()),
+            ("Content-Type".to_owned(), "application/json".to_owned()),
+        ];
+        let got = incoming(trigger, "put", "/employee/4%207", "sig=1&q=a+b", &headers, br#"{"a":1,"b":2}"#)
+            .expect("outputs");
+        assert_eq!(
+            got,
+            json!({"headers": {"Content-Type": "application/json"}, "queries": {"q": "a b"}, "relativePathParameters": {"id": "4 7"}, "body": {"a": 1, "b": 2}})
+        );
         let refused = incoming(trigger, "PUT", "employee/1", "", &headers, b"{}").expect_err("schema");
-        assert!(refused.status == 400 && refused.body.to_string().contains("Required properties are missing from object: a, b."));
-        assert_eq!(incoming(trigger, "POST", "employee/1", "", &headers, b"").expect_err("method").status, 404);
+        assert!(
+            refused.status == 400
+                && refused.body.to_string().contains("Required properties are missing from object: a, b.")
+        );
+        assert_eq!(
+            incoming(trigger, "POST", "employee/1", "", &headers, b"").expect_err("method").status,
+            404
+        );
         assert_eq!(incoming(trigger, "PUT", "other", "", &headers, b"").expect_err("path").status, 404);
     }
 }

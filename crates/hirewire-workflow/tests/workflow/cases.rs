@@ -8,7 +8,13 @@ use crate::vectors::repository;
 
 fn require(path: &PathBuf) {
     let outcome = run_case(path);
-    assert!(outcome.passed(), "{}: {}\n{}", path.display(), outcome.description, outcome.differences.join("\n"));
+    assert!(
+        outcome.passed(),
+        "{}: {}\n{}",
+        path.display(),
+        outcome.description,
+        outcome.differences.join("\n")
+    );
 }
 
 /// The folder of shared material beside the repository, where there is one.

@@ -12,7 +12,12 @@ use crate::vectors::repository;
 fn expressions() -> Vec<String> {
     let text = std::fs::read_to_string(repository("vectors/workflow-functions.json")).expect("vectors");
     let vectors: Json = serde_json::from_str(&text).expect("JSON");
-    vectors.as_array().into_iter().flatten().filter_map(|v| v.get("expr")?.as_str().map(str::to_owned)).collect()
+    vectors
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|v| v.get("expr")?.as_str().map(str::to_owned))
+        .collect()
 }
 
 fn evaluate(expression: &str) {
@@ -89,8 +94,10 @@ fn deep_and_large_inputs_end() {
         }
     }
     evaluate(&format!("@{text}"));
-    let actions = (0..60).fold(json!({}), |inner, n| json!({format!("S{n}"): {"type": "Scope", "actions": inner}}));
+    let actions =
+        (0..60).fold(json!({}), |inner, n| json!({format!("S{n}"): {"type": "Scope", "actions": inner}}));
     assert!(compile("w", &json!({"actions": actions}), false).0.is_some());
-    let actions = (0..90).fold(json!({}), |inner, n| json!({format!("S{n}"): {"type": "Scope", "actions": inner}}));
+    let actions =
+        (0..90).fold(json!({}), |inner, n| json!({format!("S{n}"): {"type": "Scope", "actions": inner}}));
     assert!(compile("w", &json!({"actions": actions}), false).0.is_none());
 }

@@ -44,12 +44,19 @@ fn workflow() -> Arc<Workflow> {
 fn kill_child() {
     let Ok(setup) = std::env::var("WORKFLOW_KILL_CHILD") else { return };
     let (folder, base) = setup.split_once('|').expect("folder|base");
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("runtime");
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("runtime");
     let workflow = workflow();
     let given = Map::from_iter([("base".to_owned(), json!(base))]);
     let parameters = bind_parameters(&workflow, &given, &Map::new()).expect("parameters");
     let journal = Arc::new(FileJournal::open(folder).expect("journal"));
-    let outside = RealOutside { http: HttpClient::new().expect("client"), connections: HashMap::new(), children: None, functions: HashMap::new(), dry_run: false };
+    let outside = RealOutside {
+        http: HttpClient::new().expect("client"),
+        connections: HashMap::new(),
+        children: None,
+        functions: HashMap::new(),
+        dry_run: false,
+    };
     let driver = Driver::new(Arc::new(outside), Arc::clone(&journal) as _);
     let drive = Drive { workflow, options: RunOptions { parameters, ..RunOptions::default() }, cancel: None };
     let known = !journal.read("run1").expect("read").is_empty();
@@ -57,8 +64,15 @@ fn kill_child() {
         if known {
             return driver.go_on("run1", drive, &mut ()).await;
         }
-        let trigger = TriggerRecord { name: "manual".into(), outputs: json!(null), scheduled: None, client_tracking_id: "t".into() };
-        driver.start(Start { run: "run1".into(), base_id: "/workflows".into(), trigger }, drive, &mut ()).await
+        let trigger = TriggerRecord {
+            name: "manual".into(),
+            outputs: json!(null),
+            scheduled: None,
+            client_tracking_id: "t".into(),
+        };
+        driver
+            .start(Start { run: "run1".into(), base_id: "/workflows".into(), trigger }, drive, &mut ())
+            .await
     });
     let result = result.expect("result");
     assert_eq!(result.status, Status::Succeeded, "{result:?}");

@@ -277,7 +277,9 @@ pub(crate) fn array_of<'a>(items: Vec<Json>) -> Value<'a> {
 /// Calls a function with values that are at hand, as the operators of conditions do.
 pub(crate) fn apply<'a>(ev: &Evaluator<'a>, name: &str, args: Vec<Value<'a>>) -> Outcome<'a> {
     match find(name) {
-        Some(function) if (function.min..=function.max).contains(&args.len()) => (function.run)(ev, function.name, args),
+        Some(function) if (function.min..=function.max).contains(&args.len()) => {
+            (function.run)(ev, function.name, args)
+        }
         Some(function) => Err(function.wrong_count(args.len())),
         None => Err(value_error(name)),
     }
