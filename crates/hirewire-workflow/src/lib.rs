@@ -5,6 +5,7 @@ pub mod case;
 pub mod content;
 pub mod definition;
 pub mod expression;
+pub mod history;
 pub mod host;
 pub mod offline;
 pub mod run;

@@ -106,7 +106,10 @@ fn custom(date: &DateTime, pattern: &str, culture: &Culture) -> Option<String> {
             }
             Piece::Field(letter, count) => (letter, count),
         };
-        let hour12 = if c.hour % 12 == 0 { 12 } else { c.hour % 12 };
+        let hour12 = match c.hour % 12 {
+            0 => 12,
+            hour => hour,
+        };
         let number = |out: &mut String, n: u32, width: usize| {
             let _ = write!(out, "{n:0width$}");
         };

@@ -63,7 +63,7 @@ impl Number {
 fn group(whole: &str, separator: &str) -> String {
     let mut out = String::new();
     for (n, digit) in whole.chars().enumerate() {
-        if n > 0 && (whole.len() - n) % 3 == 0 {
+        if n > 0 && (whole.len() - n).is_multiple_of(3) {
             out.push_str(separator);
         }
         out.push(digit);

@@ -97,7 +97,7 @@ impl Session<'_> {
         }
         for command in self.machine.step(event) {
             match command {
-                Command::Call(call) => drop(self.calls.insert(call.id, call)),
+                Command::Call(call) => drop(self.calls.insert(call.id, *call)),
                 Command::Timer { timer, at } => self.timers.push(Reverse((at, timer))),
                 Command::Respond(response) => self.observer.respond(&response, replayed),
                 Command::Record(record) => self.observer.record(&record, replayed),

@@ -318,9 +318,9 @@ impl Machine {
         {
             match progress.page(body.as_ref(), headers, wanted) {
                 Paging::Next(effect) => {
-                    progress.effect = effect.clone();
+                    progress.effect = (*effect).clone();
                     progress.attempt = 0;
-                    return self.call(space, action, effect);
+                    return self.call(space, action, *effect);
                 }
                 Paging::Done(items) => body = Some(json!({"value": items})),
                 Paging::Single => {}
@@ -345,7 +345,7 @@ impl Machine {
 }
 
 enum Paging {
-    Next(Effect),
+    Next(Box<Effect>),
     Done(Vec<Json>),
     Single,
 }
@@ -440,7 +440,7 @@ impl Progress {
             }
             _ => {}
         }
-        Paging::Next(effect)
+        Paging::Next(Box::new(effect))
     }
 }
 

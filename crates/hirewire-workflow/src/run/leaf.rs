@@ -277,22 +277,12 @@ impl Machine {
         Ok(Finish { status: Some(Status::Succeeded), code: Some("OK".into()), ..Finish::default() })
     }
 
-    fn known(&self, name: &str) -> Result<VariableKind, Finish> {
-        let variable = self.variables.get(&name.to_lowercase());
-        variable.map(|v| v.kind).ok_or_else(|| {
-            Finish::failed(
-                "BadRequest",
-                "BadRequest",
-                format!("The variable '{name}' has not been initialized. Initialize it before this action."),
-            )
-        })
+    fn variable_kind(&self, name: &str) -> Option<VariableKind> {
+        self.variables.get(&name.to_lowercase()).map(|v| v.kind)
     }
 
     fn set_variable(&mut self, space: SpaceId, action: ActionId, name: &str, value: Json) -> Finish {
-        let kind = match self.known(name) {
-            Ok(kind) => kind,
-            Err(failure) => return failure,
-        };
+        let Some(kind) = self.variable_kind(name) else { return uninitialized(name) };
         self.slot(space, action).inputs = Some(json!({"name": name, "value": value}));
         if let Some(failure) = misfit(name, kind, &value) {
             return failure;
@@ -313,11 +303,8 @@ impl Machine {
         sign: i64,
     ) -> Result<Finish, ExpressionError> {
         let by = value.map(|v| self.evaluate(v, space, action)).transpose()?.unwrap_or_else(|| Json::from(1));
-        if let Err(failure) = self.known(name) {
-            return Ok(failure);
-        }
         let Some(variable) = self.variables.get_mut(&name.to_lowercase()) else {
-            return Ok(Finish::default());
+            return Ok(uninitialized(name));
         };
         let next = match (variable.value.as_i64().or(variable.value.is_null().then_some(0)), by.as_i64()) {
             (Some(a), Some(b)) if variable.kind == VariableKind::Integer => {
@@ -351,10 +338,10 @@ impl Machine {
         value: &Template,
     ) -> Result<Finish, ExpressionError> {
         let value = self.evaluate(value, space, action)?;
-        match self.known(name) {
-            Err(failure) => return Ok(failure),
-            Ok(kind) if kind != VariableKind::String => return Ok(wrong_variable(name, kind, "String")),
-            Ok(_) => {}
+        match self.variable_kind(name) {
+            None => return Ok(uninitialized(name)),
+            Some(kind) if kind != VariableKind::String => return Ok(wrong_variable(name, kind, "String")),
+            Some(_) => {}
         }
         // An object appended to a text is its compact JSON; null is nothing.
         let piece = Value::from(&value).to_text().into_owned();
@@ -384,10 +371,10 @@ impl Machine {
         value: &Template,
     ) -> Result<Finish, ExpressionError> {
         let value = self.evaluate(value, space, action)?;
-        match self.known(name) {
-            Err(failure) => return Ok(failure),
-            Ok(kind) if kind != VariableKind::Array => return Ok(wrong_variable(name, kind, "Array")),
-            Ok(_) => {}
+        match self.variable_kind(name) {
+            None => return Ok(uninitialized(name)),
+            Some(kind) if kind != VariableKind::Array => return Ok(wrong_variable(name, kind, "Array")),
+            Some(_) => {}
         }
         self.slot(space, action).inputs = Some(json!({"name": name, "value": value}));
         if let Some(variable) = self.variables.get_mut(&name.to_lowercase()) {
@@ -468,8 +455,14 @@ impl Machine {
             repetition: self.repetition(space),
             effect,
         };
-        self.commands.push(Command::Call(call));
+        self.commands.push(Command::Call(Box::new(call)));
     }
+}
+
+fn uninitialized(name: &str) -> Finish {
+    let message =
+        format!("The variable '{name}' has not been initialized. Initialize it before this action.");
+    Finish::failed("BadRequest", "BadRequest", message)
 }
 
 fn misfit(name: &str, kind: VariableKind, value: &Json) -> Option<Finish> {

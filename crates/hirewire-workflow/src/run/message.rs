@@ -168,7 +168,7 @@ impl Effect {
 #[derive(Debug, Clone)]
 pub enum Command {
     /// Make a call and report its answer.
-    Call(Call),
+    Call(Box<Call>),
     /// Report when the moment has come.
     Timer {
         /// The timer's number.

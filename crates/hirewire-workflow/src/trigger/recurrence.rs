@@ -66,7 +66,10 @@ fn numbers(schedule: &Json, key: &str, low: i64, high: i64) -> Result<Vec<i8>, R
         match number {
             Some(n) if (low..=high).contains(&n) => out.push(n as i8),
             _ => {
-                return error(&format!("schedule.{key}"), format!("{item} is no number from {low} to {high}"));
+                return error(
+                    &format!("schedule.{key}"),
+                    format!("{item} is no number from {low} to {high}"),
+                );
             }
         }
     }

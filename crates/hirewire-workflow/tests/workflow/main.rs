@@ -2,5 +2,6 @@
 
 mod cases;
 mod fuzz;
+mod host;
 mod kill;
 mod vectors;

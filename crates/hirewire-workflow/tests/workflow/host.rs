@@ -1,0 +1,171 @@
+//! The driver in this process: endpoint map, connectors, cancellation, history with hidden values, parallel loops.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use hirewire_workflow::bind::bind_parameters;
+use hirewire_workflow::definition::{Status, Workflow, compile};
+use hirewire_workflow::history::{Selection, new_run_id, read_history, resubmit};
+use hirewire_workflow::host::{
+    CsvConverter, Drive, Driver, EndpointRule, FolderConnector, Handler, HttpClient, Journal, MemoryJournal,
+    RealOutside, Reply, SecretConnector, Secrets, WireAnswer, WireRequest,
+};
+use hirewire_workflow::run::{RunOptions, RunResult, Start, TriggerRecord};
+use serde_json::{Map, Value as Json, json};
+
+#[derive(Default)]
+struct Api(Mutex<Vec<WireRequest>>);
+
+impl Handler for Api {
+    fn handle(&self, request: WireRequest) -> Reply<'_, WireAnswer> {
+        self.0.lock().expect("lock").push(request);
+        Box::pin(std::future::ready(WireAnswer { status: 202, headers: Vec::new(), body: Vec::new() }))
+    }
+}
+
+struct Vault;
+
+impl Secrets for Vault {
+    fn secret<'a>(&'a self, name: &'a str) -> Reply<'a, Option<String>> {
+        Box::pin(std::future::ready((name == "hr-token").then(|| "top-secret-token".to_owned())))
+    }
+}
+
+fn workflow(actions: Json) -> Arc<Workflow> {
+    let definition = json!({"parameters": {"$connections": {"type": "Object", "defaultValue": {}}, "pin": {"type": "securestring", "defaultValue": "4711-pin"}},
+        "triggers": {"manual": {"type": "Request", "inputs": {}}}, "actions": actions});
+    let (workflow, findings) = compile("w", &definition, false);
+    Arc::new(workflow.unwrap_or_else(|| panic!("{findings:?}")))
+}
+
+fn outside(folder: &std::path::Path, api: &Arc<Api>) -> RealOutside {
+    let mut http = HttpClient::new().expect("client");
+    http.endpoints = vec![
+        ("https://graph.microsoft.com".into(), EndpointRule::Handler(Arc::clone(api) as _)),
+        ("https://csv.example/csvtojson".into(), EndpointRule::Handler(Arc::new(CsvConverter))),
+    ];
+    let connections: HashMap<String, Arc<dyn hirewire_workflow::host::Connector>> = HashMap::from([
+        ("azurefile".to_owned(), Arc::new(FolderConnector::new(folder)) as _),
+        ("keyvault".to_owned(), Arc::new(SecretConnector::new(Arc::new(Vault))) as _),
+    ]);
+    RealOutside { http, connections, children: None, functions: HashMap::new(), dry_run: false }
+}
+
+async fn run(
+    workflow: &Arc<Workflow>,
+    outside: RealOutside,
+    journal: &Arc<MemoryJournal>,
+    id: &str,
+    cancel: bool,
+) -> RunResult {
+    let parameters = bind_parameters(workflow, &Map::new(), &Map::new()).expect("parameters");
+    let driver = Driver::new(Arc::new(outside), Arc::clone(journal) as _);
+    let trigger = TriggerRecord {
+        name: "manual".into(),
+        outputs: json!({"body": {"n": 1}}),
+        scheduled: None,
+        client_tracking_id: "t".into(),
+    };
+    let (send, receive) = tokio::sync::mpsc::channel(1);
+    if cancel {
+        send.send(()).await.expect("send");
+    }
+    let drive = Drive {
+        workflow: Arc::clone(workflow),
+        options: RunOptions { parameters, ..RunOptions::default() },
+        cancel: Some(receive),
+    };
+    driver
+        .start(Start { run: id.into(), base_id: "/workflows".into(), trigger }, drive, &mut ())
+        .await
+        .expect("result")
+}
+
+fn connection(name: &str, method: &str, path: &str, queries: Json) -> Json {
+    json!({"type": "ApiConnection", "inputs": {"host": {"connection": {"name": format!("@parameters('$connections')?['{name}']?['connectionId']")}}, "method": method, "path": path, "queries": queries}, "runAfter": {}})
+}
+
+#[tokio::test]
+async fn a_file_goes_through_the_converter_into_this_process() {
+    let folder = tempfile::tempdir().expect("folder");
+    std::fs::create_dir(folder.path().join("hr")).expect("folder");
+    std::fs::write(folder.path().join("hr/people.csv"), "id,name\r\n1,Zoë\r\n2,Bo \r\n").expect("file");
+    let mut secret =
+        connection("keyvault", "get", "/secrets/@{encodeURIComponent('hr-token')}/value", json!({}));
+    secret["runtimeConfiguration"] = json!({"secureData": {"properties": ["outputs"]}});
+    let workflow = workflow(json!({
+        "Secret": secret,
+        "File": connection("azurefile", "get", "/datasets/default/GetFileContentByPath", json!({"path": "/hr/people.csv"})),
+        "Rows": {"type": "Http", "inputs": {"method": "POST", "uri": "https://csv.example/csvtojson", "queries": {"delimiter": ","}, "headers": {"Content-Type": "text/csv"}, "body": "@body('File')"}, "runAfter": {"File": ["Succeeded"], "Secret": ["Succeeded"]}},
+        "Each": {"type": "Foreach", "foreach": "@body('Rows')?['rows']", "runAfter": {"Rows": ["Succeeded"]}, "actions": {
+            "Send": {"type": "Http", "inputs": {"method": "POST", "uri": "https://graph.microsoft.com/x", "headers": {"Authorization": "Bearer @{body('Secret')?['value']}", "Host": "evil"}, "body": {"name": "@item()?['name']", "pin": "@parameters('pin')"}}}}},
+        "Outside": connection("azurefile", "get", "/datasets/default/GetFileContentByPath", json!({"path": "/../secret"})),
+        "Unbound": connection("sql", "get", "/datasets/default/tables/t/items", json!({})),
+    }));
+    let api = Arc::new(Api::default());
+    let journal = Arc::new(MemoryJournal::default());
+    let result = run(&workflow, outside(folder.path(), &api), &journal, "r1", false).await;
+    assert_eq!(result.status, Status::Failed, "two actions fail on purpose");
+    let mut sent: Vec<Json> = api
+        .0
+        .lock()
+        .expect("lock")
+        .iter()
+        .map(|r| {
+            assert!(r.headers.iter().any(|(n, v)| n == "Authorization" && v == "Bearer top-secret-token"));
+            assert!(!r.headers.iter().any(|(n, _)| n == "Host"));
+            serde_json::from_slice(&r.body).expect("JSON")
+        })
+        .collect();
+    sent.sort_by_key(Json::to_string);
+    assert_eq!(sent, [json!({"name": "Bo ", "pin": "4711-pin"}), json!({"name": "Zoë", "pin": "4711-pin"})]);
+
+    let parameters = bind_parameters(&workflow, &Map::new(), &Map::new()).expect("parameters");
+    let options = RunOptions { parameters, ..RunOptions::default() };
+    let history =
+        read_history(journal.as_ref(), "r1", &workflow, &options, &Selection::default()).expect("history");
+    let shown =
+        format!("{}{}", history.to_json("/workflows/w", &workflow), history.actions_to_json("/workflows/w"));
+    assert!(!shown.contains("top-secret-token") && !shown.contains("4711-pin"), "{shown}");
+    assert!(shown.contains("leads out of the folder") && shown.contains("ConnectionNotBound"), "{shown}");
+    let only = Selection { action: Some("send".into()), skip: 1, ..Selection::default() };
+    let part = read_history(journal.as_ref(), "r1", &workflow, &options, &only).expect("history");
+    assert_eq!((part.actions.len(), part.total), (1, history.total));
+    assert_eq!(part.actions[0]["outputs"]["secured"], json!(true));
+
+    let again = resubmit(journal.as_ref(), "r1", &new_run_id(5, 7)).expect("start");
+    assert_eq!(again.trigger.outputs, json!({"body": {"n": 1}}));
+    assert!(resubmit(journal.as_ref(), "none", "x").is_err());
+}
+
+#[tokio::test]
+async fn a_person_cancels_a_waiting_run() {
+    let workflow = workflow(json!({
+        "Scope": {"type": "Scope", "actions": {"Wait": {"type": "Wait", "inputs": {"interval": {"count": 9, "unit": "Hour"}}}}},
+        "Later": {"type": "Compose", "inputs": 1, "runAfter": {"Scope": ["Succeeded"]}},
+    }));
+    let folder = tempfile::tempdir().expect("folder");
+    let journal = Arc::new(MemoryJournal::default());
+    let result = run(&workflow, outside(folder.path(), &Arc::default()), &journal, "r2", true).await;
+    assert_eq!(result.status, Status::Cancelled);
+    let history =
+        read_history(journal.as_ref(), "r2", &workflow, &RunOptions::default(), &Selection::default())
+            .expect("history");
+    let statuses: Vec<&str> = history.actions.iter().filter_map(|a| a["status"].as_str()).collect();
+    assert_eq!(statuses, ["Cancelled", "Cancelled", "Skipped"]);
+}
+
+#[tokio::test]
+async fn large_loops_hold_no_finished_iterations() {
+    let workflow = workflow(json!({
+        "Each": {"type": "Foreach", "foreach": "@range(0,50000)", "actions": {"One": {"type": "Compose", "inputs": "@concat('x',item())"}}},
+    }));
+    let folder = tempfile::tempdir().expect("folder");
+    let journal = Arc::new(MemoryJournal::default());
+    let result = run(&workflow, outside(folder.path(), &Arc::default()), &journal, "r3", false).await;
+    assert_eq!(result.status, Status::Succeeded);
+    // Only the events are remembered: a start and one entry per step, whatever the number of elements.
+    let entries = journal.read("r3").expect("journal");
+    assert!(entries.len() < 60, "{} entries", entries.len());
+    assert!(entries.iter().map(Vec::len).sum::<usize>() < 10_000);
+}
