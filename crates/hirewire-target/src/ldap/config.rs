@@ -301,3 +301,61 @@ impl LdapConfig {
         Duration::from_secs(self.connect_seconds.max(1))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{DialectName, LdapConfig, OnDelete};
+
+    fn config(change: impl FnOnce(&mut serde_json::Value)) -> Result<LdapConfig, String> {
+        let mut json = serde_json::json!({
+            "urls": ["ldaps://dc1.corp.example"],
+            "dialect": "activeDirectory",
+            "baseDn": "DC=corp,DC=example",
+            "container": "OU=People,DC=corp,DC=example",
+            "bind": { "method": "simple", "name": "svc@corp.example", "password": { "file": "ad.secret" } },
+        });
+        change(&mut json);
+        let config: LdapConfig = serde_json::from_value(json).map_err(|e| e.to_string())?;
+        config.validate().map_err(|e| e.to_string())?;
+        Ok(config)
+    }
+
+    #[test]
+    fn defaults() {
+        let config = config(|_| {}).unwrap();
+        assert_eq!((config.page_size, config.connections, config.on_delete), (1000, 2, OnDelete::Delete));
+        assert_eq!(config.matching_attribute(), "employeeID");
+        assert_eq!(config.dialect, DialectName::ActiveDirectory);
+        assert_eq!(config.account_lock.value, "000001010000Z");
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        for (pointer, value, named) in [
+            ("/urls", serde_json::json!([]), "urls"),
+            ("/urls", serde_json::json!(["https://dc1"]), "ldaps://"),
+            ("/container", "People".into(), "container"),
+            ("/baseDn", "corp.example".into(), "baseDn"),
+            ("/bind", serde_json::json!({ "method": "external" }), "certificate"),
+            ("/bind/method", "kerberos".into(), "kerberos"),
+        ] {
+            let answer = config(|json| {
+                if let Some(place) = json.pointer_mut(pointer) {
+                    *place = value.clone();
+                }
+            });
+            let error = answer.unwrap_err();
+            assert!(error.contains(named), "{error}");
+        }
+        assert!(config(|json| json["pagesize"] = 10.into()).unwrap_err().contains("pagesize"));
+        assert!(config(|json| json["width"] = 0.into()).unwrap_err().contains("width"));
+    }
+
+    #[test]
+    fn the_schema_for_editors_knows_every_setting() {
+        let schema = serde_json::to_value(schemars::schema_for!(LdapConfig)).unwrap();
+        for name in ["urls", "bind", "container", "disabledContainer", "initialPassword", "groups", "tls"] {
+            assert!(schema["properties"][name].is_object(), "{name}");
+        }
+    }
+}

@@ -33,13 +33,6 @@ pub(crate) struct Query<'a> {
     pub(crate) controls: Vec<RawControl>,
 }
 
-/// What a search gave.
-#[derive(Debug, Default)]
-pub(crate) struct Found {
-    pub(crate) entries: Vec<Entry>,
-    pub(crate) controls: Vec<Control>,
-}
-
 /// A signed-in connection. Dropping it closes it.
 pub(crate) struct Connection {
     ldap: Ldap,
@@ -151,31 +144,39 @@ impl Connection {
         self.guard(ldap.get_peer_certificate()).await.ok().flatten()
     }
 
-    /// One search request; entries of a search that ended with an error code are dropped, except those before a size
-    /// limit of our own asking.
-    pub(crate) async fn search(&self, query: Query<'_>) -> Result<Found, Failure> {
+    /// One search request. A size limit of our own asking is no failure.
+    pub(crate) async fn search(&self, query: Query<'_>) -> Result<Vec<Entry>, Failure> {
+        let mut entries = Vec::new();
+        self.search_each(query, &mut |entry| entries.push(entry)).await?;
+        Ok(entries)
+    }
+
+    /// The same, handing entries over while the server still sends.
+    pub(crate) async fn search_each(
+        &self,
+        query: Query<'_>,
+        each: &mut (dyn FnMut(Entry) + Send),
+    ) -> Result<Vec<Control>, Failure> {
         let mut ldap = self.ldap.clone();
         ldap.with_timeout(self.timeout).with_search_options(SearchOptions::new().sizelimit(query.limit));
         if !query.controls.is_empty() {
             ldap.with_controls(query.controls);
         }
-        let mut found = Found::default();
         let work = async {
             let mut stream =
                 ldap.streaming_search(query.base, query.scope, query.filter, query.attributes).await?;
             while let Some(result) = stream.next().await? {
                 if !result.is_ref() && !result.is_intermediate() {
-                    found.entries.extend(Entry::read(result));
+                    Entry::read(result).into_iter().for_each(&mut *each);
                 }
             }
             Ok(stream.finish().await)
         };
         let mut result = self.guard(work).await?;
-        found.controls = std::mem::take(&mut result.ctrls);
         if query.limit > 0 && result.rc == code::SIZE_LIMIT {
-            return Ok(found);
+            return Ok(std::mem::take(&mut result.ctrls));
         }
-        answer(result).map(|_| found)
+        answer(result)
     }
 
     /// Adds an object.

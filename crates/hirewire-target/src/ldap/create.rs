@@ -205,7 +205,7 @@ impl LdapTarget {
         })
     }
 
-    /// After the add: the password where the server takes it separately, groups, and the hand-over.
+    /// After the add: the password where the server takes it separately, its hand-over, and groups.
     async fn complete(
         &self,
         made: Made,
@@ -224,9 +224,6 @@ impl LdapTarget {
         self.passwords.was_unsure(&dn);
         let held =
             |name: &str| texts(attributes.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v));
-        if !self.rules.is_empty() {
-            self.keep_groups(&dn, disabled, &held).await?;
-        }
         if let Some(password) = password {
             let manager_mail = self.manager_mail(attributes, batch).await;
             let first =
@@ -246,6 +243,7 @@ impl LdapTarget {
             };
             self.passwords.hand_over(letter).await;
         }
+        self.keep_groups(&dn, disabled, &held).await?;
         Ok(Applied { anchor, changed: true })
     }
 
@@ -378,7 +376,7 @@ fn demanded_names(values: &mut Vec<(String, Vec<Vec<u8>>)>, name: &str) {
     }
 }
 
-fn check_account_name(value: Option<&AttributeValue>) -> Result<(), TargetError> {
+pub(crate) fn check_account_name(value: Option<&AttributeValue>) -> Result<(), TargetError> {
     const NAME: &str = "sAMAccountName";
     let Some(name) = texts(value).into_iter().find(|n| !n.is_empty()) else {
         return Err(missing(NAME, "every Active Directory account needs one"));

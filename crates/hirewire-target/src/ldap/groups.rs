@@ -77,7 +77,7 @@ impl LdapTarget {
             controls: vec![],
         };
         let found = self.pool.search(query).await.map_err(|f| self.error(f, Doing::Group, &rule.group))?;
-        if found.entries.is_empty() != member {
+        if found.is_empty() != member {
             return Ok(false);
         }
         let name = rule.member_attribute.clone().into_bytes();

@@ -15,7 +15,7 @@ use tokio::sync::{Mutex, Semaphore};
 
 use super::address::Address;
 use super::config::{ConfigError, LdapConfig};
-use super::connection::{Connection, Found, Modification, Query};
+use super::connection::{Connection, Modification, Query};
 use super::entry::Entry;
 use super::error::{Failure, refused, retry};
 
@@ -126,7 +126,7 @@ impl Pool {
     }
 
     /// One search; asked again once when the connection broke, for a search changes nothing.
-    pub(crate) async fn search(&self, query: Query<'_>) -> Result<Found, Failure> {
+    pub(crate) async fn search(&self, query: Query<'_>) -> Result<Vec<Entry>, Failure> {
         let _permit = self.permit().await?;
         let connection = self.connection().await?;
         match connection.search(query.clone()).await {
@@ -153,7 +153,7 @@ impl Pool {
             controls.push(page.into());
             let query = Query { base, scope: Scope::Subtree, filter, attributes, limit: 0, controls };
             let permit = self.permit().await?;
-            let found = match connection.search(query).await {
+            let controls = match connection.search_each(query, each).await {
                 Err(failure) if failure.is_page_too_large() && cookie.is_empty() && size > 1 => {
                     tracing::info!(size, "the server gives smaller pages");
                     self.page_size.store(size / 2, Ordering::Relaxed);
@@ -162,8 +162,7 @@ impl Pool {
                 other => other?,
             };
             drop(permit);
-            found.entries.into_iter().for_each(&mut *each);
-            cookie = page_cookie(&found.controls)?;
+            cookie = page_cookie(&controls)?;
             if cookie.is_empty() {
                 return Ok(());
             }

@@ -105,7 +105,7 @@ impl LdapTarget {
         };
         let found =
             self.pool.search(query).await.map_err(|f| self.error(f, Doing::Search, &self.config.base_dn))?;
-        Ok(!found.entries.is_empty())
+        Ok(!found.is_empty())
     }
 
     /// See [`hirewire_engine::target::Target::read`].
@@ -234,9 +234,7 @@ impl LdapTarget {
         };
         match self.pool.search(query).await {
             // Without the recycle bin a deleted object is "recycled" at once: it cannot come back.
-            Ok(found) => {
-                Ok(found.entries.into_iter().next().filter(|e| e.text("isRecycled") != Some("TRUE")))
-            }
+            Ok(found) => Ok(found.into_iter().next().filter(|e| e.text("isRecycled") != Some("TRUE"))),
             Err(failure @ (Failure::Timeout | Failure::Lost(_) | Failure::Final(_))) => {
                 Err(self.error(failure, Doing::Search, &base))
             }

@@ -48,7 +48,7 @@ impl LdapTarget {
             controls: vec![],
         };
         match self.pool.search(query).await {
-            Ok(found) => Ok(found.entries.into_iter().next()),
+            Ok(found) => Ok(found.into_iter().next()),
             Err(failure) if failure.code() == Some(super::error::code::NO_SUCH_OBJECT) => Ok(None),
             Err(failure) => Err(failure),
         }

@@ -8,6 +8,7 @@ use ldap3::Mod;
 use super::LdapTarget;
 use super::account_state;
 use super::connection::Modification;
+use super::create::check_account_name;
 use super::dialect::{ACCOUNT_DISABLED, PARENT};
 use super::dn::Dn;
 use super::entry::Entry;
@@ -91,6 +92,9 @@ impl LdapTarget {
             } else if self.dialect.is_secret(name) {
                 return Err(secret(name));
             } else {
+                if self.dialect.is_ad() && name.eq_ignore_ascii_case("sAMAccountName") {
+                    check_account_name(change.new.as_ref())?;
+                }
                 let kind = self.kind(&batch.schema, name)?;
                 let wanted = self.stored_values(change.new.as_ref(), kind, batch)?;
                 if name.eq_ignore_ascii_case(&self.dialect.rdn) {
@@ -234,7 +238,8 @@ impl LdapTarget {
         name
     }
 
-    /// Groups follow when an attribute of a rule or the state is part of the changes.
+    /// Groups follow when an attribute of a rule, the state or the matching attribute is part of the changes; the last so
+    /// that a repeated creation completes what the first one could not.
     async fn follow_groups(
         &self,
         entry: &Entry,
@@ -245,6 +250,7 @@ impl LdapTarget {
         let touched = |rule: &super::groups::Rule| {
             changes.iter().any(|c| {
                 c.attribute.eq_ignore_ascii_case(ACCOUNT_DISABLED)
+                    || c.attribute.eq_ignore_ascii_case(self.config.matching_attribute())
                     || rule.attribute.as_ref().is_some_and(|a| a.eq_ignore_ascii_case(&c.attribute))
             })
         };

@@ -206,6 +206,10 @@ pub(crate) async fn ad_account_name_rules(place: Place) {
         let (_, attribute, _) = refusal(one(&target, Step::Create { attributes: person }).await);
         assert_eq!(attribute.as_deref(), Some("sAMAccountName"));
     }
+    let anchor = create(&target, place.person(2)).await;
+    let (_, attribute, _) =
+        refusal(update(&target, &anchor, vec![change("sAMAccountName", text("a@b"))]).await);
+    assert_eq!(attribute.as_deref(), Some("sAMAccountName"));
 }
 
 pub(crate) async fn ad_duplicate_account_name(place: Place) {

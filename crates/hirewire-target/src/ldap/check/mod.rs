@@ -304,7 +304,7 @@ impl LdapTarget {
             limit: 1,
             controls: vec![],
         };
-        let entry = self.pool.search(query).await.ok()?.entries.into_iter().next()?;
+        let entry = self.pool.search(query).await.ok()?.into_iter().next()?;
         let flags = entry.number("searchFlags").unwrap_or(0) | 1;
         Some(format!(
             "Set-ADObject -Identity \"{}\" -Replace @{{searchFlags={flags}}}    # as a schema administrator",

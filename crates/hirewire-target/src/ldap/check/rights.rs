@@ -85,7 +85,7 @@ impl LdapTarget {
             limit: 1,
             controls: vec![],
         };
-        let entry = self.pool.search(query).await.ok().and_then(|found| found.entries.into_iter().next());
+        let entry = self.pool.search(query).await.ok().and_then(|found| found.into_iter().next());
         let sid = entry.as_ref().and_then(|e| sid_text(e.values("objectSid").first()?));
         let name = entry.as_ref().and_then(|e| e.text("sAMAccountName")).unwrap_or(bind_name).to_owned();
         let domain = self.base.naming_value("dc").unwrap_or_default().to_uppercase();
@@ -131,7 +131,7 @@ impl LdapTarget {
             limit: 1,
             controls: vec![],
         };
-        let found = self.pool.search(query).await.ok().and_then(|found| found.entries.into_iter().next());
+        let found = self.pool.search(query).await.ok().and_then(|found| found.into_iter().next());
         let Some(account) = found else {
             return findings.warn(Subject::Rights, format!("there is no account below `{name}` yet, so what we may write there is not known; a probe would tell"), None);
         };
