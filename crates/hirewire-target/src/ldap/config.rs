@@ -77,7 +77,8 @@ pub struct LdapConfig {
     /// Accounts that are written at the same time over one connection.
     #[serde(default = "default_width")]
     pub width: usize,
-    /// Connections to the server; requests are spread over them.
+    /// Connections to the server; requests are spread over them. One is enough: it carries `width` requests at a time,
+    /// and Samba gets slower with more.
     #[serde(default = "default_connections")]
     pub connections: usize,
 }
@@ -98,7 +99,7 @@ fn default_width() -> usize {
     8
 }
 fn default_connections() -> usize {
-    2
+    1
 }
 
 /// The two ways directories differ.
@@ -323,7 +324,7 @@ mod tests {
     #[test]
     fn defaults() {
         let config = config(|_| {}).unwrap();
-        assert_eq!((config.page_size, config.connections, config.on_delete), (1000, 2, OnDelete::Delete));
+        assert_eq!((config.page_size, config.connections, config.on_delete), (1000, 1, OnDelete::Delete));
         assert_eq!(config.matching_attribute(), "employeeID");
         assert_eq!(config.dialect, DialectName::ActiveDirectory);
         assert_eq!(config.account_lock.value, "000001010000Z");

@@ -29,12 +29,22 @@ pub(crate) fn slapd() -> Result<Part, String> {
 /// A server of one's own.
 pub(crate) fn start(name: &str) -> Result<Part, String> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../parts/{name}.sh"));
-    let folder = tempfile::Builder::new().prefix("hw-").tempdir().map_err(|e| e.to_string())?.keep();
-    let mut part = Part { script, folder, values: HashMap::new() };
-    // A busy machine may be too slow for a server's first start.
-    part.up().or_else(|_| part.up())?;
-    STARTED.lock().unwrap().push(part.clone());
-    Ok(part)
+    let mut told = String::new();
+    // Samba's services race one another for their ports now and then: a new address helps.
+    for _ in 0..3 {
+        let folder = tempfile::Builder::new().prefix("hw-").tempdir().map_err(|e| e.to_string())?.keep();
+        let mut part = Part { script: script.clone(), folder, values: HashMap::new() };
+        match part.up() {
+            Ok(()) => {
+                STARTED.lock().unwrap().push(part.clone());
+                return Ok(part);
+            }
+            Err(error) => told = error,
+        }
+        part.kill_rest();
+        let _ = std::fs::remove_dir_all(&part.folder);
+    }
+    Err(told)
 }
 
 /// Stops everything and removes what it wrote.
@@ -71,6 +81,18 @@ impl Part {
 
     pub(crate) fn get(&self, key: &str) -> &str {
         self.values.get(key).map(String::as_str).unwrap_or_else(|| panic!("the part gives no {key}"))
+    }
+
+    /// Ends what a failed start of Samba left running: it notes its processes in `msg.lock`.
+    fn kill_rest(&self) {
+        let Ok(files) = std::fs::read_dir(self.folder.join("msg.lock")) else { return };
+        for file in files.flatten() {
+            let pid = file.file_name().to_string_lossy().into_owned();
+            let comm = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+            if comm.starts_with("samba") {
+                let _ = Command::new("kill").args(["-KILL", &pid]).output();
+            }
+        }
     }
 
     /// Signals the server's process group, by its pid file.
