@@ -18,7 +18,9 @@ use crate::error::ApiError;
 use crate::request::{Head, Request};
 
 /// Requests kept for reading.
-const MOST_RECORDS: usize = 2_000;
+const MOST_RECORDS: usize = 1_000;
+/// Bytes of a recorded body at most; larger ones are left out.
+const LARGEST_BODY: usize = 256 * 1024;
 /// Rules in force at a time.
 const MOST_RULES: usize = 100;
 /// Longest delay.
@@ -139,6 +141,9 @@ pub struct Record {
     pub content_type: Option<String>,
     /// `User-Agent`, if any.
     pub user_agent: Option<String>,
+    /// The body, when it was JSON and holds no secrets by its nature.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
 }
 
 #[derive(Debug)]
@@ -181,7 +186,7 @@ impl Emulator {
     }
 
     /// Keeps a request for reading.
-    pub fn record(&self, head: &Head, status: StatusCode) {
+    pub fn record(&self, head: &Head, body: Option<&[u8]>, status: StatusCode) {
         if head.path.starts_with("/_emulator") {
             return;
         }
@@ -199,6 +204,9 @@ impl Emulator {
             client_request_id: head.ids.client_request_id.clone(),
             content_type: head.header("content-type").map(str::to_owned),
             user_agent: head.header("user-agent").map(str::to_owned),
+            body: body
+                .filter(|body| is_shown(head, body))
+                .map(|body| String::from_utf8_lossy(body).into_owned()),
         });
     }
 
@@ -214,6 +222,15 @@ impl Emulator {
         locked(&self.rules).clear();
         locked(&self.records).clear();
     }
+}
+
+/// Token requests are forms and therefore not shown; neither are secrets.
+fn is_shown(head: &Head, body: &[u8]) -> bool {
+    let json = head.header("content-type").is_some_and(|kind| kind.contains("json"));
+    json && !body.is_empty()
+        && body.len() <= LARGEST_BODY
+        && !head.path.to_ascii_lowercase().contains("secrets")
+        && !head.path.to_ascii_lowercase().contains("credentials")
 }
 
 impl ActiveRule {

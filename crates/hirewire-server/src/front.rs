@@ -50,14 +50,17 @@ async fn with_faults(app: &Arc<App>, head: &Head, incoming: Incoming) -> Answer 
     if let Some(delay) = fault.as_ref().and_then(|fault| fault.delay) {
         tokio::time::sleep(delay).await;
     }
-    let answer = match fault.as_ref().and_then(|fault| fault.error()) {
-        Some(error) => {
-            incoming.discard(&head.headers, &app.settings.bounds).await;
-            error.answer(&head.ids, &head.base)
+    let (body, answer) = match incoming.captured(&head.headers, &app.settings.bounds).await {
+        Err(error) => (None, error.answer(&head.ids, &head.base)),
+        Ok((body, incoming)) => {
+            let answer = match fault.as_ref().and_then(|fault| fault.error()) {
+                Some(error) => error.answer(&head.ids, &head.base),
+                None => dispatch(app, head.clone(), incoming).await,
+            };
+            (Some(body), answer)
         }
-        None => dispatch(app, head.clone(), incoming).await,
     };
-    emulator.record(head, answer.status);
+    emulator.record(head, body.as_deref(), answer.status);
     if fault.is_some_and(|fault| fault.lose_answer) {
         // The work is done and the client never learns of it: the body fails before the first byte.
         return emulator.lost_answer();

@@ -24,22 +24,24 @@ pub enum Incoming {
 impl Incoming {
     /// Reads all of it. 413 when it is larger than the bounds allow, 408 when it takes too long, 415 for an unknown encoding.
     pub async fn read(self, headers: &HeaderMap, bounds: &Bounds, gzip: bool) -> Result<Bytes, ApiError> {
-        let body = match self {
+        let packed = match self {
             Self::Ready(bytes) => return Ok(bytes),
-            Self::Wire(body) => body,
+            Self::Wire(body) => off_the_wire(body, headers, bounds).await?,
         };
-        let mut chunks = body.into_data_stream();
-        let reading = collect(&mut chunks, headers, bounds.body);
-        let read = tokio::time::timeout(bounds.body_time, reading).await.unwrap_or_else(|_| Err(too_slow()));
-        if read.as_ref().is_err_and(|error| error.status == StatusCode::PAYLOAD_TOO_LARGE) {
-            drain(&mut chunks, headers, bounds).await;
-        }
-        let packed = read?;
         match encoding(headers) {
             Encoding::Identity => Ok(packed),
             Encoding::Gzip if gzip => unpack(&packed, bounds.unpacked_body),
             _ => Err(ApiError::unsupported_encoding()),
         }
+    }
+
+    /// Takes the bytes off the wire as they are, packed or not, and gives them with a body that holds them again.
+    pub async fn captured(self, headers: &HeaderMap, bounds: &Bounds) -> Result<(Bytes, Self), ApiError> {
+        let bytes = match self {
+            Self::Ready(bytes) => bytes,
+            Self::Wire(body) => off_the_wire(body, headers, bounds).await?,
+        };
+        Ok((bytes.clone(), Self::Wire(Body::from(bytes))))
     }
 
     /// Reads what is left of a body nobody wanted.
@@ -48,6 +50,17 @@ impl Incoming {
             drain(&mut body.into_data_stream(), headers, bounds).await;
         }
     }
+}
+
+/// Reads a body within size and time.
+async fn off_the_wire(body: Body, headers: &HeaderMap, bounds: &Bounds) -> Result<Bytes, ApiError> {
+    let mut chunks = body.into_data_stream();
+    let reading = collect(&mut chunks, headers, bounds.body);
+    let read = tokio::time::timeout(bounds.body_time, reading).await.unwrap_or_else(|_| Err(too_slow()));
+    if read.as_ref().is_err_and(|error| error.status == StatusCode::PAYLOAD_TOO_LARGE) {
+        drain(&mut chunks, headers, bounds).await;
+    }
+    read
 }
 
 /// Reads on and forgets, so that a client that is still sending sees the answer instead of a reset; gives up soon. A client

@@ -100,6 +100,14 @@ async fn requests_are_recorded_and_everything_is_reset() {
     assert_eq!(records.len(), 2);
     assert_eq!((&records[0]["query"], &records[0]["status"]), (&json!([["select", "id"]]), &json!(200)));
     assert!(!records[0].to_string().contains(&world.token));
+    world.upload(bulk(vec![person("204001")])).await;
+    let secret = json!({ "value": [{ "key": "SecretToken", "value": "hush-hush" }] });
+    let secrets = format!("{}/secrets", job_path().split("/jobs").next().expect("path"));
+    world.send(Method::PUT, &secrets, &secret).await.expect(StatusCode::NO_CONTENT);
+    let form = [("grant_type", "client_credentials"), ("client_id", "x"), ("client_secret", "hush-hush")];
+    got(world.client.post(world.url("/northmere.example/oauth2/v2.0/token")).form(&form)).await;
+    let shown = world.get("/_emulator/requests").await.text;
+    assert!(shown.contains("204001") && !shown.contains("hush-hush"), "{shown}");
     fault(&world, json!({ "status": 500 })).await;
     got(world.ask(Method::POST, "/_emulator/reset")).await.expect(StatusCode::NO_CONTENT);
     world.get(&job_path()).await.expect(StatusCode::OK);
