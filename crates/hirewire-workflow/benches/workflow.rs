@@ -94,7 +94,9 @@ fn main() {
     let jinja = environment.get_template("body").expect("template");
     let (ours, theirs) = (
         template.to_json(&Person(&people[1])).expect("ours"),
-        jinja.render(minijinja::context!(p => &people[1])).expect("theirs"),
+        jinja
+            .render(minijinja::context!(p => minijinja::Value::from(minijinja::value::Serde(&people[1]))))
+            .expect("theirs"),
     );
     assert_eq!(ours, serde_json::from_str::<Json>(&theirs).expect("JSON"));
 
@@ -111,17 +113,32 @@ fn main() {
     let tree =
         best(|| people.iter().filter(|p| template.to_json(&Person(p)).expect("ours").is_object()).count());
     let jinja_text = best(|| {
-        people.iter().map(|p| jinja.render(minijinja::context!(p => p)).expect("theirs").len()).sum()
+        people
+            .iter()
+            .map(|p| {
+                jinja
+                    .render(minijinja::context!(p => minijinja::Value::from(minijinja::value::Serde(p))))
+                    .expect("theirs")
+                    .len()
+            })
+            .sum()
     });
-    let prepared: Vec<minijinja::Value> = people.iter().map(|p| minijinja::context!(p => p)).collect();
+    let prepared: Vec<minijinja::Value> = people
+        .iter()
+        .map(|p| minijinja::context!(p => minijinja::Value::from(minijinja::value::Serde(p))))
+        .collect();
     let jinja_ready = best(|| prepared.iter().map(|p| jinja.render(p).expect("theirs").len()).sum());
     let jinja_tree = best(|| {
         people
             .iter()
             .filter(|p| {
-                serde_json::from_str::<Json>(&jinja.render(minijinja::context!(p => p)).expect("theirs"))
-                    .expect("JSON")
-                    .is_object()
+                serde_json::from_str::<Json>(
+                    &jinja
+                        .render(minijinja::context!(p => minijinja::Value::from(minijinja::value::Serde(p))))
+                        .expect("theirs"),
+                )
+                .expect("JSON")
+                .is_object()
             })
             .count()
     });

@@ -1,12 +1,12 @@
 //! Whole-run cases: the published template where it is at hand, and our own.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use hirewire_workflow::case::run_case;
 
 use crate::vectors::repository;
 
-fn require(path: &PathBuf) {
+fn require(path: &Path) {
     let outcome = run_case(path);
     assert!(
         outcome.passed(),
