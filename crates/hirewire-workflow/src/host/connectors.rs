@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value as Json, json};
 
+use super::http::HttpClient;
 use super::outside::{Connector, ConnectorCall, Reply};
 use crate::content;
 use crate::expression::{DateTime, Value, member, percent_decode};
@@ -211,6 +212,28 @@ fn media_type(name: &str) -> &'static str {
 impl Connector for FolderConnector {
     fn call(&self, call: ConnectorCall) -> Reply<'_, Answer> {
         Box::pin(std::future::ready(self.answer(&call)))
+    }
+}
+
+/// An HTTP endpoint that stands in for a connector: the call goes to `{endpoint}{path}` as in the service.
+pub struct Passthrough {
+    http: Arc<HttpClient>,
+    endpoint: String,
+}
+
+impl Passthrough {
+    /// Calls below `endpoint`.
+    pub fn new(http: Arc<HttpClient>, endpoint: impl Into<String>) -> Self {
+        Self { http, endpoint: endpoint.into() }
+    }
+}
+
+impl Connector for Passthrough {
+    fn call(&self, call: ConnectorCall) -> Reply<'_, Answer> {
+        Box::pin(async move {
+            let uri = format!("{}{}", self.endpoint.trim_end_matches('/'), call.path);
+            self.http.send(&call.method, &uri, &call.queries, &call.headers, call.body.as_ref(), None).await
+        })
     }
 }
 

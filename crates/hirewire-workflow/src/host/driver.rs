@@ -66,14 +66,37 @@ pub struct Driver {
     pub run_limit: i64,
 }
 
+/// What reaches a running run from outside.
+#[derive(Debug, Clone)]
+pub enum Signal {
+    /// A person cancels it.
+    Cancel,
+    /// A webhook action is called back.
+    Callback {
+        /// The action's name.
+        action: String,
+        /// `{headers, body}` of the call.
+        outputs: serde_json::Value,
+    },
+}
+
+impl From<Signal> for What {
+    fn from(signal: Signal) -> Self {
+        match signal {
+            Signal::Cancel => What::Cancel,
+            Signal::Callback { action, outputs } => What::Callback { action, outputs },
+        }
+    }
+}
+
 /// One run to drive.
 pub struct Drive {
     /// The workflow; a run that goes on must get the definition it began with.
     pub workflow: Arc<Workflow>,
     /// Parameter values and settings.
     pub options: RunOptions,
-    /// Cancels the run when a message comes.
-    pub cancel: Option<mpsc::Receiver<()>>,
+    /// Signals from people and webhooks.
+    pub signals: Option<mpsc::Receiver<Signal>>,
 }
 
 /// 90 days in ticks: the service's limit of a run.
@@ -192,7 +215,7 @@ impl Driver {
                     flying.spawn(async move { (id, outside.call(call).await) });
                 }
             }
-            let events = self.wait(&mut session, &mut flying, &mut drive.cancel).await?;
+            let events = self.wait(&mut session, &mut flying, &mut drive.signals).await?;
             self.take(run, &mut session, &mut number, events)?;
         }
         session.machine.result().cloned().ok_or(DriveError::Stuck)
@@ -221,24 +244,25 @@ impl Driver {
         &self,
         session: &mut Session<'_>,
         flying: &mut JoinSet<(u64, Answer)>,
-        cancel: &mut Option<mpsc::Receiver<()>>,
+        signals: &mut Option<mpsc::Receiver<Signal>>,
     ) -> Result<Vec<What>, DriveError> {
         if session.proceed {
             tokio::task::yield_now().await;
-            if cancel.as_mut().is_some_and(|c| c.try_recv().is_ok()) {
-                return Ok(vec![What::Cancel]);
+            if let Some(Ok(signal)) = signals.as_mut().map(mpsc::Receiver::try_recv) {
+                // The work that is left over is asked for again after the signal.
+                return Ok(vec![signal.into(), What::Continue]);
             }
             return Ok(vec![What::Continue]);
         }
         let limit = session.machine.started().saturating_add(self.run_limit);
         let timer = session.timers.peek().map(|Reverse(t)| *t);
-        if flying.is_empty() && timer.is_none() && cancel.is_none() {
+        if flying.is_empty() && timer.is_none() && signals.is_none() {
             return Err(DriveError::Stuck);
         }
         let due = timer.map_or(limit, |(at, _)| at.min(limit));
-        let cancelled = async {
-            match cancel {
-                Some(receiver) => receiver.recv().await.is_some(),
+        let signalled = async {
+            match signals {
+                Some(receiver) => receiver.recv().await,
                 None => std::future::pending().await,
             }
         };
@@ -259,12 +283,12 @@ impl Driver {
                 Some((at, timer)) if at <= limit => vec![What::Timer { timer }],
                 _ => vec![What::RunTimeout],
             }),
-            cancelled = cancelled => {
-                if !cancelled {
-                    *cancel = None;
-                    return Ok(Vec::new());
+            signal = signalled => match signal {
+                Some(signal) => Ok(vec![signal.into()]),
+                None => {
+                    *signals = None;
+                    Ok(Vec::new())
                 }
-                Ok(vec![What::Cancel])
             }
         }
     }

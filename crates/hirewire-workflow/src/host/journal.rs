@@ -73,6 +73,10 @@ impl Journal for FileJournal {
     fn append(&self, run: &str, _first: u64, entries: &[Vec<u8>]) -> io::Result<()> {
         let path = self.path(run)?;
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        // Files of runs that ended are not kept open for ever.
+        if open.len() > 64 && !open.contains_key(run) {
+            open.clear();
+        }
         let file = match open.entry(run.to_owned()) {
             std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
             std::collections::hash_map::Entry::Vacant(entry) => {

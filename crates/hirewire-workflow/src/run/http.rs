@@ -112,7 +112,7 @@ impl Machine {
         inputs: &Template,
     ) -> Result<(), ExpressionError> {
         let inputs = self.evaluate(inputs, space, action)?;
-        // A webhook subscribes; its callback comes as the answer to the subscription's call.
+        // A webhook subscribes; its callback comes as an event of its own.
         let request = inputs.get("subscribe").unwrap_or(&inputs).clone();
         let uri = text(&request, "uri");
         let method = match text(&request, "method").to_uppercase() {
@@ -162,6 +162,26 @@ impl Machine {
         self.slot(space, action).inputs = Some(inputs);
         self.send(space, action, effect, policy);
         Ok(())
+    }
+
+    /// Sends a webhook's `unsubscribe`; nobody waits for its answer.
+    pub(crate) fn unsubscribe(&mut self, space: SpaceId, action: ActionId) {
+        let request = self.slot(space, action).inputs.as_ref().and_then(|i| i.get("unsubscribe")).cloned();
+        let Some(request) = request else { return };
+        let uri = if request.get("uri").is_some() { text(&request, "uri") } else { text(&request, "url") };
+        if uri.is_empty() {
+            return;
+        }
+        let method = text(&request, "method").to_uppercase();
+        let effect = Effect::Http {
+            method: if method.is_empty() { "GET".into() } else { method },
+            uri,
+            queries: object(&request, "queries"),
+            headers: object(&request, "headers"),
+            body: body(&request),
+            authentication: request.get("authentication").filter(|a| !a.is_null()).cloned(),
+        };
+        self.call(space, action, effect);
     }
 
     /// Finds the connection whose id was evaluated.
@@ -311,6 +331,11 @@ impl Machine {
                 progress.attempt = 0;
                 return self.resume_at(space, action, now.saturating_add(wait));
             }
+        }
+        if matches!(definition.kind, ActionKind::Webhook(_)) && (200..300).contains(&status) {
+            // Subscribed: the action goes on until its callback or its time limit.
+            self.slot(space, action).progress = None;
+            return;
         }
         let mut body = body.cloned();
         if let Some(wanted) = definition.pagination

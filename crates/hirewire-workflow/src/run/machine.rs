@@ -239,6 +239,7 @@ impl Machine {
             What::Answer { call, answer } => self.answer(*call, answer),
             What::Timer { timer } => self.timer(*timer),
             What::Continue => {}
+            What::Callback { action, outputs } => self.callback(action, outputs),
             What::Cancel => self.stop(
                 Status::Cancelled,
                 Some(json!({"code": "WorkflowRunCancelled", "message": "The run was cancelled."})),
@@ -378,6 +379,7 @@ impl Machine {
                 self.resume(space, action)
             }
             Some(Timer::Timeout(space, action)) if self.is_running(space, action) => {
+                self.unsubscribe(space, action);
                 self.abort_children(space, action, Status::Cancelled);
                 let message = "The execution of the action timed out.";
                 let finish = Finish {
@@ -394,6 +396,22 @@ impl Machine {
         let Some((space, action)) = self.calls.remove(&call) else { return };
         if self.is_running(space, action) {
             self.take_answer(space, action, answer);
+        }
+    }
+
+    /// Ends the oldest running webhook of that name with its callback, and unsubscribes.
+    fn callback(&mut self, name: &str, outputs: &Json) {
+        let Some(action) = self.workflow.action(name) else { return };
+        if !matches!(self.workflow.actions[action].kind, ActionKind::Webhook(_)) {
+            return;
+        }
+        let waiting = self
+            .spaces
+            .iter()
+            .find(|(_, s)| s.slots.get(&action).is_some_and(|s| s.running && s.progress.is_none()));
+        if let Some(space) = waiting.map(|(id, _)| *id) {
+            self.unsubscribe(space, action);
+            self.finish(space, action, Finish::ok(outputs.clone()));
         }
     }
 

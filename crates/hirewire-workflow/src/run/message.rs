@@ -39,6 +39,13 @@ pub enum What {
     },
     /// Work was left over from the last step.
     Continue,
+    /// A webhook action was called back.
+    Callback {
+        /// The action's name.
+        action: String,
+        /// `{headers, body}` of the call.
+        outputs: Json,
+    },
     /// A person cancels the run.
     Cancel,
     /// The run has lasted longer than allowed.

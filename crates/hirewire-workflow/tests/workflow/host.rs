@@ -8,7 +8,7 @@ use hirewire_workflow::definition::{Status, Workflow, compile};
 use hirewire_workflow::history::{Selection, new_run_id, read_history, resubmit};
 use hirewire_workflow::host::{
     CsvConverter, Drive, Driver, EndpointRule, FolderConnector, Handler, HttpClient, Journal, MemoryJournal,
-    RealOutside, Reply, SecretConnector, Secrets, WireAnswer, WireRequest,
+    RealOutside, Reply, SecretConnector, Secrets, Signal, WireAnswer, WireRequest,
 };
 use hirewire_workflow::run::{RunOptions, RunResult, Start, TriggerRecord};
 use serde_json::{Map, Value as Json, json};
@@ -68,12 +68,12 @@ async fn run(
     };
     let (send, receive) = tokio::sync::mpsc::channel(1);
     if cancel {
-        send.send(()).await.expect("send");
+        send.send(Signal::Cancel).await.expect("send");
     }
     let drive = Drive {
         workflow: Arc::clone(workflow),
         options: RunOptions { parameters, ..RunOptions::default() },
-        cancel: Some(receive),
+        signals: Some(receive),
     };
     driver
         .start(Start { run: id.into(), base_id: "/workflows".into(), trigger }, drive, &mut ())
@@ -168,4 +168,41 @@ async fn large_loops_hold_no_finished_iterations() {
     let entries = journal.read("r3").expect("journal");
     assert!(entries.len() < 60, "{} entries", entries.len());
     assert!(entries.iter().map(Vec::len).sum::<usize>() < 10_000);
+}
+
+#[tokio::test]
+async fn a_webhook_action_waits_for_its_callback() {
+    let workflow = workflow(json!({
+        "Ask": {"type": "HttpWebhook", "inputs": {
+            "subscribe": {"method": "POST", "uri": "https://graph.microsoft.com/subscribe", "body": {"url": "@{listCallbackUrl()}"}},
+            "unsubscribe": {"method": "DELETE", "uri": "https://graph.microsoft.com/unsubscribe"}}},
+        "Said": {"type": "Compose", "inputs": "@body('Ask')?['answer']", "runAfter": {"Ask": ["Succeeded"]}},
+    }));
+    let folder = tempfile::tempdir().expect("folder");
+    let (api, journal) = (Arc::new(Api::default()), Arc::new(MemoryJournal::default()));
+    let options =
+        RunOptions { callback_base: "https://me.example/r4/{action}".into(), ..RunOptions::default() };
+    let driver = Driver::new(Arc::new(outside(folder.path(), &api)), Arc::clone(&journal) as _);
+    let trigger = TriggerRecord {
+        name: "manual".into(),
+        outputs: json!(null),
+        scheduled: None,
+        client_tracking_id: "t".into(),
+    };
+    let (send, receive) = tokio::sync::mpsc::channel(4);
+    let drive = Drive { workflow: Arc::clone(&workflow), options: options.clone(), signals: Some(receive) };
+    let start = Start { run: "r4".into(), base_id: "/workflows".into(), trigger };
+    let (result, ()) = tokio::join!(async { driver.start(start, drive, &mut ()).await }, async {
+        while journal.read("r4").expect("journal").len() < 3 {
+            tokio::task::yield_now().await;
+        }
+        let outputs = json!({"headers": {}, "body": {"answer": "yes"}});
+        send.send(Signal::Callback { action: "Ask".into(), outputs }).await.expect("send");
+    });
+    assert_eq!(result.expect("result").status, Status::Succeeded);
+    let history =
+        read_history(journal.as_ref(), "r4", &workflow, &options, &Selection::default()).expect("history");
+    assert_eq!(history.actions.last().map(|a| a["outputs"].clone()), Some(json!("yes")));
+    let sent = api.0.lock().expect("lock");
+    assert!(String::from_utf8_lossy(&sent[0].body).contains("https://me.example/r4/Ask"));
 }

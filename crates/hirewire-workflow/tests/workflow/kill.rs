@@ -58,7 +58,8 @@ fn kill_child() {
         dry_run: false,
     };
     let driver = Driver::new(Arc::new(outside), Arc::clone(&journal) as _);
-    let drive = Drive { workflow, options: RunOptions { parameters, ..RunOptions::default() }, cancel: None };
+    let drive =
+        Drive { workflow, options: RunOptions { parameters, ..RunOptions::default() }, signals: None };
     let known = !journal.read("run1").expect("read").is_empty();
     let result = runtime.block_on(async {
         if known {
