@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use hirewire_workflow::definition::compile;
-use hirewire_workflow::expression::{DateTime, Evaluator, Scope, Template, Value};
+use hirewire_workflow::expression::{DateTime, Evaluator, JsonProgram, Scope, Template, Value};
 use hirewire_workflow::offline::run_offline;
 use hirewire_workflow::run::{Answer, Machine, RunOptions, Start, TriggerRecord};
 use serde_json::{Map, Value as Json, json};
@@ -89,6 +89,7 @@ fn main() {
     let count = 100_000;
     let people = people(count);
     let template = Template::parse(&body()).expect("template");
+    let program = JsonProgram::new(&template);
     let mut environment = minijinja::Environment::new();
     environment.add_template("body", JINJA).expect("template");
     let jinja = environment.get_template("body").expect("template");
@@ -100,12 +101,16 @@ fn main() {
     );
     assert_eq!(ours, serde_json::from_str::<Json>(&theirs).expect("JSON"));
 
+    let mut written = Vec::new();
+    program.write(&Evaluator::new(&Person(&people[1])), &mut written).expect("ours");
+    assert_eq!(serde_json::from_slice::<Json>(&written).expect("JSON"), ours);
+
     let text = best(|| {
         people
             .iter()
             .map(|p| {
                 let mut out = Vec::with_capacity(1_024);
-                template.write_json(&Evaluator::new(&Person(p)), &mut out).expect("ours");
+                program.write(&Evaluator::new(&Person(p)), &mut out).expect("ours");
                 out.len()
             })
             .sum()

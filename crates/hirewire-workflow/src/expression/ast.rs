@@ -36,6 +36,44 @@ pub(crate) struct Call {
     pub(crate) function: Option<&'static Function>,
     pub(crate) args: Box<[Node]>,
     pub(crate) span: Range<usize>,
+    pub(crate) quick: Quick,
+}
+
+/// Calls that only read the run and need no argument list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Quick {
+    No,
+    Item,
+    Items,
+    Outputs,
+    Variables,
+    Parameters,
+    TriggerOutputs,
+}
+
+impl Call {
+    /// The literal text of the only argument.
+    pub(crate) fn literal(&self) -> Option<&str> {
+        match &self.args[..] {
+            [Node::Literal(Literal::Text(text))] => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Marks the call as quick where it is one.
+    pub(crate) fn with_quick(mut self) -> Self {
+        let name = self.function.map(|f| f.name).unwrap_or_default();
+        self.quick = match (name, self.args.len(), self.literal()) {
+            ("item", 0, _) => Quick::Item,
+            ("triggerOutputs", 0, _) => Quick::TriggerOutputs,
+            ("items", 1, Some(_)) => Quick::Items,
+            ("outputs", 1, Some(_)) => Quick::Outputs,
+            ("variables", 1, Some(_)) => Quick::Variables,
+            ("parameters", 1, Some(_)) => Quick::Parameters,
+            _ => Quick::No,
+        };
+        self
+    }
 }
 
 /// One selection `[key]`, `.key`, `?[key]` or `?.key`.

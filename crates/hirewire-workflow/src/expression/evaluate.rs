@@ -5,7 +5,7 @@ use std::cell::Cell;
 
 use serde_json::Value as Json;
 
-use super::ast::{Call, Expression, Literal, Node, Step};
+use super::ast::{Call, Expression, Literal, Node, Quick, Step};
 use super::date::DateTime;
 use super::error::{ErrorKind, ExpressionError};
 use super::value::{Value, make_envelope, member};
@@ -105,7 +105,13 @@ impl<'a> Evaluator<'a> {
             Node::Call(call) => self.call(call, text),
             Node::Path(path) => {
                 let mut value = self.node(&path.0, text)?;
-                for step in &path.1 {
+                let mut steps = &path.1[..];
+                if let Value::Tree(Cow::Borrowed(tree)) = value {
+                    let (reached, left) = walk_borrowed(tree, steps);
+                    value = reached;
+                    steps = left;
+                }
+                for step in steps {
                     value = self.step(value, step, text)?;
                 }
                 Ok(value)
@@ -115,6 +121,9 @@ impl<'a> Evaluator<'a> {
 
     fn call(&self, call: &'a Call, text: &'a str) -> Result<Value<'a>, ExpressionError> {
         self.charge(1)?;
+        if let Some(value) = self.quick(call) {
+            return Ok(value);
+        }
         let Some(function) = call.function else {
             let message = format!("The template function '{}' is not defined or not valid.", call.name);
             return Err(ExpressionError::new(ErrorKind::UnknownFunction, message).at(call.span.clone()));
@@ -134,6 +143,19 @@ impl<'a> Evaluator<'a> {
             }
         };
         result.map_err(|e| e.at(call.span.clone()))
+    }
+
+    /// Reads the run without an argument list; what is not found takes the slow way to its error.
+    fn quick(&self, call: &'a Call) -> Option<Value<'a>> {
+        match call.quick {
+            Quick::No => None,
+            Quick::Item => self.scope.item(),
+            Quick::Items => self.scope.items(call.literal()?),
+            Quick::Outputs => self.scope.outputs(call.literal()?),
+            Quick::Variables => self.scope.variable(call.literal()?),
+            Quick::Parameters => self.scope.parameter(call.literal()?),
+            Quick::TriggerOutputs => Some(self.scope.trigger_outputs()),
+        }
     }
 
     /// The functions that evaluate only what they need.
@@ -182,6 +204,22 @@ impl<'a> Evaluator<'a> {
             ExpressionError::new(kind, message).at(step.span.clone())
         })
     }
+}
+
+/// Follows literal names through borrowed objects; gives where it came and the steps that are left.
+fn walk_borrowed<'a>(tree: &'a Json, steps: &'a [Step]) -> (Value<'a>, &'a [Step]) {
+    let mut at = tree;
+    for (n, step) in steps.iter().enumerate() {
+        let found = match (at, &step.key) {
+            (Json::Object(members), Node::Literal(Literal::Text(name))) => member(members, name),
+            _ => None,
+        };
+        match found {
+            Some(next) => at = next,
+            None => return (Value::from(at), &steps[n..]),
+        }
+    }
+    (Value::from(at), &[])
 }
 
 type Refusal = (ErrorKind, String);

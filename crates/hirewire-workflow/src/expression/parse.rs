@@ -261,7 +261,9 @@ impl Parser<'_> {
             function: functions::find(word),
             args: args.into(),
             span: start + self.offset..self.offset + self.span.start,
-        };
+            quick: super::ast::Quick::No,
+        }
+        .with_quick();
         let steps = self.steps(start)?;
         let call = Node::Call(Box::new(call));
         Ok(if steps.is_empty() { call } else { Node::Path(Box::new((call, steps.into()))) })

@@ -206,55 +206,6 @@ impl Template {
         }
     }
 
-    /// Evaluates the template and appends it as JSON text, without building a tree in between.
-    ///
-    /// # Errors
-    /// The first expression that fails; `out` may then hold a part of the value.
-    pub fn write_json<'a>(
-        &'a self,
-        evaluator: &Evaluator<'a>,
-        out: &mut Vec<u8>,
-    ) -> Result<(), ExpressionError> {
-        match self {
-            Template::Constant(json) => write_value(out, json),
-            Template::Text(parts) => write_value(out, &interpolate(parts, evaluator)?),
-            Template::Expression(expression) => match evaluator.evaluate(expression)? {
-                Value::Text(text) => write_value(out, text.as_ref()),
-                Value::Tree(tree) => write_value(out, tree.as_ref()),
-                scalar => write_value(out, &scalar.into_json()),
-            },
-            Template::Array(items) => {
-                out.push(b'[');
-                for (n, item) in items.iter().enumerate() {
-                    if n > 0 {
-                        out.push(b',');
-                    }
-                    item.write_json(evaluator, out)?;
-                }
-                out.push(b']');
-                Ok(())
-            }
-            Template::Object(members) => {
-                out.push(b'{');
-                for (n, (name, value)) in members.iter().enumerate() {
-                    if n > 0 {
-                        out.push(b',');
-                    }
-                    match name {
-                        Name::Plain(name) => write_value(out, name.as_ref())?,
-                        Name::Template(t) => {
-                            write_value(out, t.evaluate_with(evaluator)?.to_text().as_ref())?
-                        }
-                    }
-                    out.push(b':');
-                    value.write_json(evaluator, out)?;
-                }
-                out.push(b'}');
-                Ok(())
-            }
-        }
-    }
-
     /// Calls `visit` for every function call in the template, in document order.
     pub fn references(&self, visit: &mut dyn FnMut(Reference)) {
         match self {
@@ -290,10 +241,6 @@ fn interpolate(parts: &[Part], evaluator: &Evaluator<'_>) -> Result<String, Expr
     }
     evaluator.charge(out.len())?;
     Ok(out)
-}
-
-fn write_value<T: serde::Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) -> Result<(), ExpressionError> {
-    serde_json::to_writer(out, value).map_err(|e| ExpressionError::new(ErrorKind::ArgValue, e.to_string()))
 }
 
 /// The first `}` outside a quoted text.

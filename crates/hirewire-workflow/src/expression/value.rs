@@ -268,7 +268,13 @@ pub(crate) fn as_float(v: &Value<'_>) -> Option<f64> {
 
 /// Looks a member up: exact name first, then without regard to case (`spec/workflows.md` §4.3).
 pub fn member<'j>(object: &'j Map<String, Json>, key: &str) -> Option<&'j Json> {
-    object.get(key).or_else(|| object.iter().find(|(k, _)| same_name(k, key)).map(|(_, v)| v))
+    // Comparing a few names is faster than hashing one.
+    let exact = if object.len() <= 12 {
+        object.iter().find(|(k, _)| k.as_str() == key).map(|(_, v)| v)
+    } else {
+        object.get(key)
+    };
+    exact.or_else(|| object.iter().find(|(k, _)| same_name(k, key)).map(|(_, v)| v))
 }
 
 /// Whether two names are equal without regard to case.
