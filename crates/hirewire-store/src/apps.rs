@@ -210,6 +210,18 @@ impl Store {
         })
     }
 
+    /// Sets when a credential ends, as a rotation does with the old one; `None`: never.
+    pub fn set_credential_expiry(&self, key_id: &str, expires: Option<Timestamp>) -> Result<()> {
+        let key_id = key_id.to_owned();
+        self.write(move |connection| {
+            let sql = "UPDATE credentials SET expires = ?2 WHERE key_id = ?1";
+            if connection.execute(sql, params![key_id, expires.map(micros)])? == 0 {
+                return Err(StoreError::not_found("credential", key_id));
+            }
+            Ok(())
+        })
+    }
+
     /// Whether `secret` is one of the application's that is valid at `now`; returns its `keyId`. Costs some 20 ms of one
     /// core and 19 MiB per secret tried: call it from a blocking thread.
     pub fn verify_secret(&self, app_id: &str, secret: &str, now: Timestamp) -> Result<Option<String>> {

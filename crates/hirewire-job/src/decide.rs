@@ -1,0 +1,314 @@
+//! First half of a batch: read what is known, look accounts up, plan everybody. Nothing is written.
+use std::collections::HashSet;
+
+use hirewire_engine::target::{MatchKey, Target};
+use hirewire_engine::value::Account;
+use hirewire_engine::{
+    CompiledSchema, Current, Lookup, Person, Plan, Prepared, ReferenceStatus, Surroundings, ValueTrace,
+    WarningCode,
+};
+use hirewire_expression::Random;
+use hirewire_store::{JobKey, Store};
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::document::PersonPlan;
+use crate::error::JobError;
+use crate::neighbours::Company;
+use crate::people::{Decided, Item, Known, LIFECYCLE};
+use crate::report;
+
+/// Threads that plan; deciding is pure, so people go to them in equal shares.
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(8)
+}
+
+/// Cryptographic randomness for `Guid` and `RandomString`.
+pub(crate) struct SystemRandom;
+
+impl Random for SystemRandom {
+    fn fill(&self, bytes: &mut [u8]) {
+        // Every supported system answers once it is up; without randomness no identifier may be made.
+        getrandom::fill(bytes).expect("the operating system's random generator answers");
+    }
+}
+
+/// What deciding reads from.
+pub(crate) struct Decider<'a, T> {
+    pub(crate) store: &'a Store,
+    pub(crate) job: JobKey,
+    pub(crate) schema: &'a CompiledSchema,
+    pub(crate) target: &'a T,
+    pub(crate) now: Timestamp,
+}
+
+/// One person looked at closely.
+#[derive(Debug)]
+pub struct Examined {
+    /// The stored record.
+    pub record: Option<Value>,
+    /// File and line it came from.
+    pub origin: Option<String>,
+    /// The linked account, as the store has it.
+    pub link: Option<String>,
+    /// The account as it stands.
+    pub account: Option<Account>,
+    /// What would happen.
+    pub plan: Plan,
+    /// Every mapping row's inputs, old and new value, and why.
+    pub traces: Vec<ValueTrace>,
+    /// The person's part of a plan document.
+    pub person: PersonPlan,
+}
+
+/// What the target answered for one person.
+enum Fetched {
+    Nothing,
+    Linked(Option<Account>),
+    Found(Vec<Vec<Account>>),
+}
+
+impl<T: Target> Decider<'_, T> {
+    /// Plans each person. `company` carries what was promised to people of earlier batches of the same run.
+    pub(crate) async fn decide(
+        &self,
+        items: Vec<Item>,
+        company: &mut Company,
+    ) -> Result<Vec<Decided>, JobError> {
+        let anchors: Vec<&str> = items.iter().map(|item| item.anchor.as_str()).collect();
+        let states = self.store.load_batch(self.job, &anchors)?;
+        let known: Vec<Known> =
+            parallel(items.into_iter().zip(states).collect(), |(item, state)| Known::new(item, state))
+                .into_iter()
+                .collect::<Result<_, _>>()?;
+        let prepared = self.prepare(&known);
+        let fetched = self.fetch(&prepared).await?;
+        self.learn(&known, &fetched, company)?;
+        let mut plans = self.plan(&prepared, &fetched, company);
+        while company.answer(self.target).await? {
+            plans = self.plan(&prepared, &fetched, company);
+        }
+        self.late_references(&prepared, &fetched, company, &mut plans)?;
+        drop(prepared);
+        let decided = known.into_iter().zip(fetched).zip(plans).map(|((known, fetched), mut plan)| {
+            // Lifecycle dates are dates by design; only a DateTime that came in another attribute deserves the warning.
+            if known.record.as_ref().is_some_and(|record| record.get(LIFECYCLE).is_some()) {
+                plan.warnings.retain(|warning| warning.code != WarningCode::DateWithoutTime);
+            }
+            Decided { before: account_of(fetched, &plan), known, plan }
+        });
+        Ok(decided.collect())
+    }
+
+    /// Plans one person and keeps the whole story.
+    pub(crate) async fn examine(&self, item: Item) -> Result<Examined, JobError> {
+        let mut company = Company::default();
+        let again = item.clone();
+        let Some(decided) = self.decide(vec![item], &mut company).await?.pop() else {
+            unreachable!("one item gives one decision");
+        };
+        let state = self.store.load_batch(self.job, &[&again.anchor])?.pop();
+        let stored = state.and_then(|state| state.person);
+        let person = Person {
+            source_anchor: decided.known.anchor(),
+            record: decided.known.record.as_ref(),
+            link: decided.known.link.as_ref(),
+        };
+        let prepared = self.schema.prepare(person, self.now, &SystemRandom);
+        let traces = prepared.traces(&decided.plan, decided.before.as_ref());
+        let person = report::person(self.schema, &decided, &|_| true);
+        Ok(Examined {
+            origin: stored.as_ref().and_then(|stored| stored.record.as_ref()?.origin.clone()),
+            link: stored.and_then(|stored| stored.target),
+            record: decided.known.record,
+            account: decided.before,
+            plan: decided.plan,
+            traces,
+            person,
+        })
+    }
+
+    fn prepare<'k>(&'k self, known: &'k [Known]) -> Vec<Prepared<'k>> {
+        parallel(known.iter().collect(), |known: &Known| {
+            let person = Person {
+                source_anchor: known.anchor(),
+                record: known.record.as_ref(),
+                link: known.link.as_ref(),
+            };
+            self.schema.prepare(person, self.now, &SystemRandom)
+        })
+    }
+
+    /// Asks the target for everybody at once: linked accounts by anchor, the others by their keys, priority by priority.
+    async fn fetch(&self, prepared: &[Prepared<'_>]) -> Result<Vec<Fetched>, JobError> {
+        let wanted = self.schema.wanted();
+        let mut fetched: Vec<Fetched> = Vec::with_capacity(prepared.len());
+        let (mut linked, mut linked_at) = (Vec::new(), Vec::new());
+        let mut searching = Vec::new();
+        for (at, person) in prepared.iter().enumerate() {
+            fetched.push(match person.lookup() {
+                Lookup::Nothing => Fetched::Nothing,
+                Lookup::Anchor(anchor) => {
+                    linked.push(anchor.to_owned());
+                    linked_at.push(at);
+                    Fetched::Linked(None)
+                }
+                Lookup::Keys(keys) => {
+                    searching.push((at, keys));
+                    Fetched::Found(Vec::new())
+                }
+            });
+        }
+        if !linked.is_empty() {
+            for (at, account) in linked_at.into_iter().zip(self.target.read(&linked, wanted).await?) {
+                fetched[at] = Fetched::Linked(account);
+            }
+        }
+        let mut priority = 0;
+        while !searching.is_empty() {
+            searching.retain(|(_, keys)| priority < keys.len());
+            let keys: Vec<MatchKey> = searching.iter().map(|(_, keys)| keys[priority].clone()).collect();
+            if keys.is_empty() {
+                break;
+            }
+            let found = self.target.find(&keys, wanted).await?;
+            let mut still = Vec::new();
+            for ((at, keys), accounts) in searching.into_iter().zip(found) {
+                let hit = !accounts.is_empty();
+                if let Fetched::Found(list) = &mut fetched[at] {
+                    list.push(accounts);
+                }
+                if !hit {
+                    still.push((at, keys));
+                }
+            }
+            searching = still;
+            priority += 1;
+        }
+        Ok(fetched)
+    }
+
+    /// Owners of the accounts that were found, and the accounts of managers as records usually name them.
+    fn learn(&self, known: &[Known], fetched: &[Fetched], company: &mut Company) -> Result<(), JobError> {
+        let found: Vec<&str> = fetched
+            .iter()
+            .filter_map(|fetched| match fetched {
+                Fetched::Found(lists) => Some(lists.iter().flatten().map(|account| account.anchor.as_str())),
+                Fetched::Nothing | Fetched::Linked(_) => None,
+            })
+            .flatten()
+            .collect();
+        company.learn_owners(self.store, self.job, &found)?;
+        let managers: HashSet<String> = known.iter().filter_map(|k| manager_of(k.record.as_ref()?)).collect();
+        company.learn_anchors(self.store, self.job, &managers.into_iter().collect::<Vec<_>>())
+    }
+
+    fn plan(&self, prepared: &[Prepared<'_>], fetched: &[Fetched], company: &Company) -> Vec<Plan> {
+        let unique: Vec<&str> =
+            self.schema.unique_attributes().map(|attribute| attribute.name.as_str()).collect();
+        let one = |(person, fetched): (&Prepared<'_>, &Fetched)| {
+            let current = match fetched {
+                Fetched::Nothing => Current::Nothing,
+                Fetched::Linked(account) => Current::Linked(account.as_ref()),
+                Fetched::Found(found) => Current::Found(found),
+            };
+            person.plan(current, &Surroundings { neighbours: company, random: &SystemRandom })
+        };
+        let people: Vec<_> = prepared.iter().zip(fetched).collect();
+        if unique.is_empty() {
+            return parallel(people, one);
+        }
+        // Unique values are promised one person after the other.
+        people
+            .into_iter()
+            .map(|person| {
+                let plan = one(person);
+                for change in plan.changes.iter().filter(|change| unique.contains(&change.attribute.as_str()))
+                {
+                    if let Some(hirewire_engine::value::AttributeValue::Text(value)) = &change.new {
+                        company.promise(&change.attribute, value);
+                    }
+                }
+                plan
+            })
+            .collect()
+    }
+
+    /// References that a mapping names in another place than [`manager_of`] looks: resolved now, those people planned again.
+    fn late_references(
+        &self,
+        prepared: &[Prepared<'_>],
+        fetched: &[Fetched],
+        company: &mut Company,
+        plans: &mut [Plan],
+    ) -> Result<(), JobError> {
+        let wanted: HashSet<String> = plans
+            .iter()
+            .flat_map(|plan| &plan.references)
+            .filter(|reference| reference.status == ReferenceStatus::Pending)
+            .filter_map(|reference| reference.to_source_anchor.clone())
+            .collect();
+        company.learn_anchors(self.store, self.job, &wanted.into_iter().collect::<Vec<_>>())?;
+        for (at, plan) in plans.iter_mut().enumerate() {
+            let late = plan.references.iter().any(|reference| {
+                reference.status == ReferenceStatus::Pending
+                    && reference.to_source_anchor.as_deref().is_some_and(|person| company.is_linked(person))
+            });
+            if late {
+                let again = self.plan(&prepared[at..=at], &fetched[at..=at], company);
+                if let Some(again) = again.into_iter().next() {
+                    *plan = again;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The account that a plan is about, as it stood.
+fn account_of(fetched: Fetched, plan: &Plan) -> Option<Account> {
+    match fetched {
+        Fetched::Nothing => None,
+        Fetched::Linked(account) => account,
+        Fetched::Found(lists) => {
+            let anchor = plan.target_anchor.as_deref()?;
+            lists.into_iter().flatten().find(|account| account.anchor == anchor)
+        }
+    }
+}
+
+/// The manager's `externalId` in the enterprise extension.
+fn manager_of(record: &Value) -> Option<String> {
+    let manager = record.get("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User")?.get("manager")?;
+    let value = manager.get("value").unwrap_or(manager);
+    value.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+/// Applies a pure function to each item on all processors; the results keep the order.
+fn parallel<I: Send, O: Send>(items: Vec<I>, work: impl Fn(I) -> O + Sync) -> Vec<O> {
+    let threads = threads();
+    if threads == 1 || items.len() < 64 {
+        return items.into_iter().map(work).collect();
+    }
+    let share = items.len().div_ceil(threads);
+    let mut shares = Vec::with_capacity(threads);
+    let mut items = items.into_iter();
+    loop {
+        let next: Vec<I> = items.by_ref().take(share).collect();
+        if next.is_empty() {
+            break;
+        }
+        shares.push(next);
+    }
+    let work = &work;
+    std::thread::scope(|scope| {
+        let running: Vec<_> = shares
+            .into_iter()
+            .map(|share| scope.spawn(move || share.into_iter().map(work).collect::<Vec<O>>()))
+            .collect();
+        running
+            .into_iter()
+            .flat_map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect()
+    })
+}

@@ -1,0 +1,129 @@
+//! From plans to the plan document.
+use hirewire_engine::CompiledSchema;
+use hirewire_engine::{Action, Plan, ReferenceStatus};
+use serde_json::Value;
+
+use crate::document::{PersonPlan, PlanAction, PlanDocument, PlannedChange, Warning};
+use crate::entry;
+use crate::people::Decided;
+
+/// Adds one person. `arriving` says who gets an account in the same run, so that a manager among them is a change.
+pub(crate) fn add(
+    document: &mut PlanDocument,
+    schema: &CompiledSchema,
+    decided: &Decided,
+    arriving: &dyn Fn(&str) -> bool,
+    all: bool,
+) {
+    let plan = &decided.plan;
+    for warning in &plan.warnings {
+        let pending_manager = warning.code == hirewire_engine::WarningCode::ReferenceUnresolved
+            && plan.references.iter().all(|r| r.to_source_anchor.as_deref().is_none_or(arriving));
+        if !pending_manager {
+            document.warnings.push(Warning {
+                code: warning.code.code().to_owned(),
+                message: format!("{}: {}", plan.source_anchor, warning.message),
+                anchor: Some(plan.source_anchor.clone()),
+            });
+        }
+    }
+    let person = person(schema, decided, arriving);
+    document.totals.add(person.action);
+    if all || person.action != PlanAction::Skip || !is_quiet(plan) {
+        document.people.push(person);
+    }
+}
+
+/// A person's part of the document.
+pub(crate) fn person(
+    schema: &CompiledSchema,
+    decided: &Decided,
+    arriving: &dyn Fn(&str) -> bool,
+) -> PersonPlan {
+    let plan = &decided.plan;
+    let changes = changes(schema, plan, arriving);
+    let (action, reason) = if decided.known.stranger {
+        let words = "HeldForReview: the number is known with another name and address; somebody has to look";
+        (PlanAction::Reject, Some(words.to_owned()))
+    } else {
+        (action(plan.action, &changes), reason(plan))
+    };
+    PersonPlan { anchor: plan.source_anchor.clone(), action, reason, changes }
+}
+
+/// People are listed by anchor, warnings by person.
+pub(crate) fn sort(document: &mut PlanDocument) {
+    document.people.sort_by(|a, b| a.anchor.cmp(&b.anchor));
+    document.warnings.sort_by(|a, b| (&a.anchor, &a.code).cmp(&(&b.anchor, &b.code)));
+}
+
+/// A skip that nobody needs to read: the account is right as it is.
+fn is_quiet(plan: &Plan) -> bool {
+    plan.reason.is_none_or(|reason| reason == hirewire_engine::Reason::RedundantExport)
+}
+
+fn action(action: Action, changes: &[PlannedChange]) -> PlanAction {
+    match action {
+        Action::Create => PlanAction::Create,
+        Action::Update => PlanAction::Update,
+        Action::Enable => PlanAction::Enable,
+        Action::Disable => PlanAction::Disable,
+        Action::Delete => PlanAction::Delete,
+        // Only a reference to somebody of the same run: it will be written in the second pass.
+        Action::Skip if !changes.is_empty() => PlanAction::Update,
+        Action::Skip => PlanAction::Skip,
+        Action::Fail => PlanAction::Reject,
+    }
+}
+
+fn reason(plan: &Plan) -> Option<String> {
+    let reason = plan.reason?;
+    let words = plan.detail.as_deref().or(plan.scope_evidence.as_deref());
+    Some(words.map_or_else(|| reason.code().to_owned(), |words| format!("{reason}: {words}")))
+}
+
+fn changes(schema: &CompiledSchema, plan: &Plan, arriving: &dyn Fn(&str) -> bool) -> Vec<PlannedChange> {
+    if matches!(plan.action, Action::Fail) {
+        return Vec::new();
+    }
+    let mapping = |attribute: &str| -> (String, bool) {
+        let row = plan
+            .rows
+            .iter()
+            .filter_map(|outcome| Some((outcome, schema.row(outcome.row)?)))
+            .find(|(_, (_, target))| target.name == attribute);
+        row.map_or_else(Default::default, |(outcome, (row, _))| {
+            (row.expression(schema).unwrap_or_default().into_owned(), outcome.redacted)
+        })
+    };
+    let mut changes: Vec<PlannedChange> = plan
+        .changes
+        .iter()
+        .map(|change| {
+            let (mapping, redacted) = mapping(&change.attribute);
+            let shown = |value: Option<&hirewire_engine::value::AttributeValue>| match value {
+                Some(_) if redacted => Value::from("[Redact]"),
+                value => entry::json(value),
+            };
+            PlannedChange {
+                attribute: change.attribute.clone(),
+                old: shown(change.old.as_ref()),
+                new: shown(change.new.as_ref()),
+                mapping,
+            }
+        })
+        .collect();
+    for reference in &plan.references {
+        let known = reference.status == ReferenceStatus::Set;
+        if known || reference.to_source_anchor.as_deref().is_some_and(arriving) {
+            changes.push(PlannedChange {
+                attribute: reference.attribute.clone(),
+                old: reference.from.clone().map_or(Value::Null, Value::from),
+                new: reference.to_source_anchor.clone().map_or(Value::Null, Value::from),
+                mapping: mapping(&reference.attribute).0,
+            });
+        }
+    }
+    changes.sort_by(|a, b| a.attribute.cmp(&b.attribute));
+    changes
+}
