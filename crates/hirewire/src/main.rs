@@ -1,2 +1,93 @@
 //! The command line and the process: reads the project folder, wires the rooms, prints.
-fn main() {}
+mod cli;
+mod clock;
+mod commands;
+mod context;
+mod cycle;
+mod output;
+mod project;
+mod random;
+mod report;
+mod service;
+mod target;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Command, Output};
+use crate::commands::sync::Ended;
+use crate::output::{Printer, say};
+use crate::report::Report;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Nothing to do, or done.
+const DONE: u8 = 0;
+/// An error.
+const FAILED: u8 = 1;
+/// Changes are pending, or wait for approval.
+const PENDING: u8 = 2;
+
+fn main() -> ExitCode {
+    // One TLS provider for every client and server in the process, before the first handshake.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let cli = Cli::parse();
+    let mut printer = Printer::new();
+    match run(&cli, &mut printer) {
+        Ok(code) => ExitCode::from(code),
+        Err(report) => {
+            if cli.global.output == Output::Json {
+                let _ = printer.json(&report.to_json());
+            }
+            say(&format!("{}: {report}", output::coloured("error", output::Colour::Bad)));
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+fn run(cli: &Cli, printer: &mut Printer) -> Result<u8, Report> {
+    let global = &cli.global;
+    match &cli.command {
+        Command::Init(arguments) => commands::init::run(global, arguments, printer).map(|()| DONE),
+        Command::Plan(arguments) => commands::plan::run(global, arguments, printer)
+            .map(|pending| if pending { PENDING } else { DONE }),
+        Command::Sync(arguments) => {
+            commands::sync::run(global, arguments, printer).map(|ended| match ended {
+                Ended::Done => DONE,
+                Ended::Held => PENDING,
+            })
+        }
+        Command::Demo(arguments) => commands::demo::run(global, arguments, printer).map(|()| DONE),
+        Command::Logs(arguments) => commands::logs::run(global, arguments, printer).map(|()| DONE),
+        Command::Cycles(arguments) => commands::logs::cycles(global, arguments, printer).map(|()| DONE),
+        Command::Upcoming(arguments) => commands::logs::upcoming(global, arguments, printer).map(|()| DONE),
+        Command::Explain(arguments) => commands::explain::run(global, arguments, printer).map(|()| DONE),
+        Command::Provision(arguments) => {
+            commands::explain::provision(global, arguments, printer).map(|()| DONE)
+        }
+        Command::Users(arguments) => commands::users::run(global, arguments, printer).map(|()| DONE),
+        Command::Serve(arguments) => commands::serve::serve(global, arguments, printer).map(|()| DONE),
+        Command::Emulator(arguments) => commands::serve::emulator(global, arguments, printer).map(|()| DONE),
+        Command::App(command) => commands::serve::app(global, command, printer).map(|()| DONE),
+        Command::Eval(arguments) => commands::eval::run(global, arguments, printer).map(|()| DONE),
+        Command::Functions => commands::eval::list(global, printer).map(|()| DONE),
+        Command::ConfigSchema => printer.json(&project::json_schema()).map(|()| DONE),
+        Command::Undo(arguments) => commands::control::undo(global, arguments, printer).map(|()| DONE),
+        Command::Approve(arguments) => commands::control::approve(global, arguments, printer).map(|()| DONE),
+        Command::Simulate(arguments) => {
+            commands::control::simulate(global, arguments, printer).map(|()| DONE)
+        }
+        Command::Restart(arguments) => commands::control::restart(global, arguments, printer).map(|()| DONE),
+        Command::Lint(job) => commands::schema::lint(global, job, printer).map(passed),
+        Command::Test(arguments) => commands::test::run(global, arguments, printer).map(passed),
+        Command::Schema(command) => commands::schema::run(global, command, printer).map(passed),
+        Command::Target(command) => commands::target::run(global, command, printer).map(passed),
+    }
+}
+
+/// A check's answer as an exit code.
+fn passed(passed: bool) -> u8 {
+    if passed { DONE } else { FAILED }
+}

@@ -1,0 +1,293 @@
+//! `hirewire sync`: plan, then apply.
+use std::collections::HashSet;
+use std::io::{BufRead, IsTerminal, Write};
+use std::path::Path;
+use std::sync::mpsc;
+
+use hirewire_engine::safety::{Held, Hold};
+use hirewire_job::{CycleReport, Feed as Inbox, JobError, PlanDocument, RunOptions};
+use hirewire_source::Reject;
+use hirewire_store::CycleKind;
+use indicatif::{ProgressBar, ProgressStyle};
+use jiff::Timestamp;
+
+use crate::cli::{Global, Output, SyncArgs};
+use crate::commands::plan;
+use crate::context::{Context, OpenJob};
+use crate::cycle::{self, Feed};
+use crate::output::{Printer, say};
+use crate::report::{self, Report};
+
+/// How a sync ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// Everything that was to be done is done.
+    Done,
+    /// Something waits for approval.
+    Held,
+}
+
+/// Runs the command.
+pub(crate) fn run(global: &Global, arguments: &SyncArgs, printer: &mut Printer) -> Result<Ended, Report> {
+    let context = Context::open(global)?;
+    let reviewed = arguments.plan.as_deref().map(reviewed).transpose()?;
+    let as_of = match &reviewed {
+        Some(plan) => plan.basis.as_ref().map(|basis| basis.as_of.clone()),
+        None => arguments.cycle.as_of.clone(),
+    };
+    let now = crate::clock::moment(as_of.as_deref(), &context.time_zone())?;
+    let mut cycle_arguments = arguments.cycle.clone();
+    if let Some(basis) = reviewed.as_ref().and_then(|plan| plan.basis.as_ref())
+        && cycle_arguments.files.is_empty()
+    {
+        cycle_arguments.files.clone_from(&basis.files);
+        cycle_arguments.job.get_or_insert_with(|| basis.job.clone());
+    }
+    let mut whole = PlanDocument::default();
+    let mut cycles = Vec::new();
+    let mut ended = Ended::Done;
+    for name in context.job_names(cycle_arguments.job.as_deref())? {
+        let job = context.job(name)?;
+        let feeds = cycle::feeds(&context, &job, &cycle_arguments, now)?;
+        for feed in &feeds {
+            if let Some(stop) = feed.stops(cycle_arguments.force_shrink) {
+                refuse(feed, now)?;
+                return Err(stop);
+            }
+        }
+        let Some(holds) = agreed(&context, &job, &feeds, now, global, arguments, reviewed.as_ref(), printer)?
+        else {
+            return Err(Report::new("stopped; nothing was changed"));
+        };
+        let (report, rejects) = apply(&context, &job, &feeds, now, &holds)?;
+        let mut document = report.document;
+        for (feed, rejects) in feeds.iter().zip(&rejects) {
+            feed.rejected(&feed.scan.rejects, &mut document);
+            feed.rejected(rejects, &mut document);
+            document.totals.skip += feed.scan.counts.unchanged as u64;
+            document.warnings.extend(feed.warnings.iter().cloned());
+            let all: Vec<Reject> = feed.scan.rejects.iter().chain(rejects).cloned().collect();
+            remember_columns(&context, feed)?;
+            feed.export.finish(&all, &stamp(now))?;
+        }
+        document.people.sort_by(|a, b| a.anchor.cmp(&b.anchor));
+        if report.held > 0 {
+            ended = Ended::Held;
+        }
+        cycles.extend(report.cycle.clone());
+        if global.output == Output::Text {
+            summary(name, &document, report.cycle.as_deref(), report.held, report.counts.failed, printer)?;
+        }
+        plan::merge(&mut whole, document);
+    }
+    if global.output == Output::Json {
+        let mut value = serde_json::to_value(&whole)?;
+        value["cycles"] = serde_json::json!(cycles);
+        printer.json(&value)?;
+    }
+    Ok(ended)
+}
+
+fn reviewed(file: &Path) -> Result<PlanDocument, Report> {
+    let text = std::fs::read_to_string(file).map_err(|error| report::file(file, "read", &error))?;
+    let plan: PlanDocument = serde_json::from_str(&text).map_err(|error| {
+        Report::new(format!("this is no plan: {error}"))
+            .at(file)
+            .help("make one with `hirewire plan --save FILE`")
+    })?;
+    if plan.basis.is_none() {
+        return Err(Report::new("this plan does not say where it stood")
+            .at(file)
+            .help("make one with `hirewire plan --save FILE`"));
+    }
+    Ok(plan)
+}
+
+/// Shows the plan and asks, compares it with a reviewed one, or knows that nobody can be hurt yet. `None`: no.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "each is a thing the decision depends on; a struct would only rename them"
+)]
+fn agreed(
+    context: &Context,
+    job: &OpenJob<'_>,
+    feeds: &[Feed<'_>],
+    now: Timestamp,
+    global: &Global,
+    arguments: &SyncArgs,
+    reviewed: Option<&PlanDocument>,
+    printer: &mut Printer,
+) -> Result<Option<Vec<Hold>>, Report> {
+    let (_, population) = context.store.count_people(job.key)?;
+    if population == 0 && arguments.yes && reviewed.is_none() {
+        // No account exists that a threshold could protect, so planning everybody twice protects nobody.
+        return Ok(Some(Vec::new()));
+    }
+    let quiet = feeds
+        .iter()
+        .all(|feed| feed.scan.counts.new + feed.scan.counts.changed == 0 && feed.leavers.is_empty());
+    if quiet && arguments.yes && reviewed.is_none() && !job.schema_changed {
+        let due = job.runner(&context.store).due(now)?;
+        let waiting = context.store.queue_state(job.key)?.waiting;
+        if due.is_empty() && waiting == 0 {
+            return Ok(Some(Vec::new()));
+        }
+    }
+    let planned = cycle::plan(context, job, feeds, now, false)?;
+    if let Some(reviewed) = reviewed {
+        let digest = cycle::digest(&planned.document);
+        if reviewed.basis.as_ref().is_none_or(|basis| basis.digest != digest) {
+            return Err(Report::new("the world has moved since this plan was made; nothing was changed")
+                .note(format!("then: {}", plan::sentence(&reviewed.totals)))
+                .note(format!("now:  {}", plan::sentence(&planned.document.totals)))
+                .help("make and review a new plan with `hirewire plan --save FILE`"));
+        }
+        return Ok(Some(planned.holds));
+    }
+    if arguments.yes {
+        return Ok(Some(planned.holds));
+    }
+    if planned.document.totals.pending() == 0 {
+        return Ok(Some(planned.holds));
+    }
+    if global.output == Output::Json || !std::io::stdin().is_terminal() {
+        return Err(Report::new("nobody is here to agree")
+            .help("read the plan with `hirewire plan`, then sync with --yes or --plan FILE"));
+    }
+    plan::show(&planned.document, printer)?;
+    plan::show_holds(&planned.holds, printer)?;
+    Ok(ask("Apply this?")?.then_some(planned.holds))
+}
+
+/// Asks at the terminal; only a yes is a yes.
+pub(crate) fn ask(question: &str) -> Result<bool, Report> {
+    let mut err = anstream::stderr();
+    write!(err, "{question} [y/N] ")?;
+    err.flush()?;
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer)?;
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+}
+
+/// Accepts what the exports hold and runs the cycle at the same time: one thread reads and maps, the other plans and writes.
+fn apply(
+    context: &Context,
+    job: &OpenJob<'_>,
+    feeds: &[Feed<'_>],
+    now: Timestamp,
+    holds: &[Hold],
+) -> Result<(CycleReport, Vec<Vec<Reject>>), Report> {
+    let expected: u64 =
+        feeds.iter().map(|f| (f.scan.counts.new + f.scan.counts.changed + f.leavers.len()) as u64).sum();
+    let bar = progress(expected);
+    let listed = HashSet::new();
+    let also = cycle::also(context, job, feeds, &listed)?;
+    let held: Vec<Held> = holds.iter().map(|hold| hold.held).collect();
+    context.keep_schema(job, now)?;
+    let kind = if context.store.count_people(job.key)?.0 == 0 || job.schema_changed {
+        CycleKind::Initial
+    } else {
+        CycleKind::Incremental
+    };
+    let (arrived, arrivals) = mpsc::channel::<()>();
+    let (result, fed) = std::thread::scope(|scope| {
+        let feeding = scope.spawn(move || -> Result<Vec<Vec<Reject>>, JobError> {
+            feeds.iter().map(|feed| accept(context, job, feed, now, &arrived)).collect()
+        });
+        let runner = job.runner(&context.store);
+        let result = cycle::block_on(runner.run(RunOptions {
+            now,
+            kind,
+            held,
+            also,
+            progress: &mut |done| bar.set_position(done),
+            more: &mut move || arrivals.recv().is_ok(),
+        }));
+        (result, feeding.join())
+    });
+    bar.finish_and_clear();
+    let rejects = fed.map_err(|_| Report::new("reading the export ended unexpectedly"))??;
+    Ok((result?, rejects))
+}
+
+fn accept(
+    context: &Context,
+    job: &OpenJob<'_>,
+    feed: &Feed<'_>,
+    now: Timestamp,
+    arrived: &mpsc::Sender<()>,
+) -> Result<Vec<Reject>, JobError> {
+    let inbox = Inbox {
+        store: &context.store,
+        job: job.key,
+        source: feed.name,
+        fingerprint_name: &feed.fingerprint_name,
+        known: &feed.known,
+        now,
+    };
+    // A closed channel means that the cycle has failed; what was accepted waits in the inbox for the next one.
+    inbox.accept(&feed.export, &feed.scan, feed.leavers.clone(), &mut |_| {
+        let _ = arrived.send(());
+    })
+}
+
+fn progress(expected: u64) -> ProgressBar {
+    if expected == 0 {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(expected);
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} people  {per_sec}  {eta} left") {
+        bar.set_style(style);
+    }
+    bar
+}
+
+/// Keeps a refused export where the project says so.
+fn refuse(feed: &Feed<'_>, now: Timestamp) -> Result<(), Report> {
+    for place in feed.export.refuse(&feed.scan.rejects, &stamp(now))? {
+        say(&format!("kept {}", place.display()));
+    }
+    Ok(())
+}
+
+/// Notes which columns the export had, so that the next run can tell a new one.
+fn remember_columns(context: &Context, feed: &Feed<'_>) -> Result<(), Report> {
+    if feed.known.columns() == feed.scan.columns {
+        return Ok(());
+    }
+    let mut known = hirewire_job::fingerprints(&context.store, &feed.fingerprint_name)?;
+    known.set_columns(feed.scan.columns.clone());
+    context.store.replace_fingerprints(&feed.fingerprint_name, known.to_bytes())?;
+    Ok(())
+}
+
+/// Part of the names of files that are put away.
+fn stamp(now: Timestamp) -> String {
+    now.strftime("%Y%m%dT%H%M%SZ").to_string()
+}
+
+fn summary(
+    job: &str,
+    document: &PlanDocument,
+    cycle: Option<&str>,
+    held: u64,
+    failed: u64,
+    printer: &mut Printer,
+) -> Result<(), Report> {
+    let mut problems = document.clone();
+    problems.people.retain(|person| person.action == hirewire_job::PlanAction::Reject);
+    plan::show(&problems, printer)?;
+    if failed > 0 {
+        printer.line(&format!(
+            "{failed} people could not be written and are tried again: hirewire logs --status failure"
+        ))?;
+    }
+    if held > 0 {
+        let approve = cycle.map_or_else(String::new, |cycle| format!(": hirewire approve {cycle}"));
+        printer.line(&format!("{held} changes wait for approval{approve}"))?;
+    }
+    match cycle {
+        Some(cycle) => printer.line(&format!("job {job}: cycle {cycle} is done")),
+        None => printer.line(&format!("job {job}: nothing to do")),
+    }
+}

@@ -1,0 +1,395 @@
+//! What `plan` and `sync` share: the exports of a job, who is looked at, what holds.
+use std::collections::HashSet;
+use std::path::PathBuf;
+
+use hirewire_engine::safety::{self, Held, Hold};
+use hirewire_job::{
+    Item, PersonPlan, PlanAction, PlanDocument, Warning, fingerprint_name, fingerprints, safety_totals,
+};
+use hirewire_source::{
+    Export, Files, Fingerprints, Missing, Reject, Scan, SourceConfig, SourceError, StopCode,
+};
+use hirewire_store::{CycleState, JobKey, NewOperation, OperationId, Person};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use crate::cli::CycleArgs;
+use crate::context::{Context, OpenJob};
+use crate::output::say;
+use crate::report::Report;
+
+/// People fetched at once when somebody has to be found among all of them.
+const PAGE: usize = 10_000;
+
+/// Cycles looked back on.
+const RECENT: usize = 100;
+
+/// One source's export, scanned.
+pub(crate) struct Feed<'c> {
+    /// The source's name.
+    pub(crate) name: &'c str,
+    /// Its settings.
+    pub(crate) config: SourceConfig,
+    /// The files.
+    pub(crate) export: Export,
+    /// What was known of the source's people before.
+    pub(crate) known: Fingerprints,
+    /// Under which name the store keeps that.
+    pub(crate) fingerprint_name: String,
+    /// What changed.
+    pub(crate) scan: Scan,
+    /// People who are no longer in the export and are to be disabled.
+    pub(crate) leavers: Vec<NewOperation>,
+    /// People who have been away for so long that their accounts go.
+    pub(crate) gone: Vec<String>,
+    /// What the scan said and what the policy for missing people adds.
+    pub(crate) warnings: Vec<Warning>,
+}
+
+/// Opens and scans the exports of a job. Nothing is written.
+pub(crate) fn feeds<'c>(
+    context: &'c Context,
+    job: &OpenJob<'c>,
+    arguments: &CycleArgs,
+    now: Timestamp,
+) -> Result<Vec<Feed<'c>>, Report> {
+    let sources: Vec<_> = context.project.sources_of(job.section).collect();
+    let named = arguments.source.as_deref();
+    if let Some(name) = named
+        && !sources.iter().any(|(known, _)| known.as_str() == name)
+    {
+        let known = sources.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
+        return Err(Report::new(format!("the job `{}` has no source `{name}`", job.name))
+            .help(format!("its sources: {known}")));
+    }
+    if !arguments.files.is_empty() && named.is_none() && sources.len() > 1 {
+        return Err(Report::new("the job has several sources")
+            .help("say which one the files belong to: --source NAME"));
+    }
+    let date = now.to_zoned(context.time_zone()).date();
+    let mut feeds = Vec::new();
+    for (name, config) in
+        sources.into_iter().filter(|(name, _)| named.is_none_or(|named| named == name.as_str()))
+    {
+        let config = with_files(config, arguments);
+        let export = match Export::open(&config, &context.project.folder) {
+            Err(SourceError::NoFile { pattern })
+                if pattern.contains(['*', '?']) && arguments.files.is_empty() =>
+            {
+                say(&format!(
+                    "source {name}: no file matches {pattern}; only dates that have come are looked at"
+                ));
+                continue;
+            }
+            other => other?,
+        };
+        feeds.push(feed(context, job, name, config, export, date)?);
+    }
+    Ok(feeds)
+}
+
+/// The source's settings with the files of the command line in place of its own.
+fn with_files(config: &SourceConfig, arguments: &CycleArgs) -> SourceConfig {
+    let mut config = config.clone();
+    if !arguments.files.is_empty() {
+        let absolute = |file: &String| match file.as_str() {
+            "-" => "-".to_owned(),
+            path => std::path::absolute(path).unwrap_or_else(|_| PathBuf::from(path)).display().to_string(),
+        };
+        config.files = Files::Many(arguments.files.iter().map(absolute).collect());
+    }
+    config
+}
+
+fn feed<'c>(
+    context: &'c Context,
+    job: &OpenJob<'c>,
+    name: &'c str,
+    config: SourceConfig,
+    export: Export,
+    date: Date,
+) -> Result<Feed<'c>, Report> {
+    let fingerprint_name = fingerprint_name(name, job.name);
+    let known = fingerprints(&context.store, &fingerprint_name)?;
+    let scan = export.scan(&known, date)?;
+    let mut feed = Feed {
+        name,
+        config,
+        export,
+        known,
+        fingerprint_name,
+        scan,
+        leavers: Vec::new(),
+        gone: Vec::new(),
+        warnings: Vec::new(),
+    };
+    feed.warnings = feed.scan.warnings.iter().map(|warning| feed.warning(warning)).collect();
+    feed.missing(context, job, date)?;
+    Ok(feed)
+}
+
+impl Feed<'_> {
+    /// `people.csv:17`.
+    fn place(&self, at: &hirewire_source::Location) -> String {
+        let file = self.export.files().get(at.file as usize).and_then(|path| path.file_name());
+        format!("{}:{}", file.map_or_else(|| "-".into(), |name| name.to_string_lossy()), at.line)
+    }
+
+    fn warning(&self, warning: &hirewire_source::Warning) -> Warning {
+        let place = warning.at.as_ref().map(|at| format!("{}: ", self.place(at))).unwrap_or_default();
+        Warning {
+            code: warning.code.to_string(),
+            message: format!("{place}{}", warning.message),
+            anchor: warning.key.clone(),
+        }
+    }
+
+    /// Applies the policy for people who are no longer in a full export.
+    fn missing(&mut self, context: &Context, job: &OpenJob<'_>, date: Date) -> Result<(), Report> {
+        if self.scan.vanished.is_empty() {
+            return Ok(());
+        }
+        let hashes: std::collections::HashMap<u64, hirewire_source::Vanished> =
+            self.scan.vanished.iter().map(|vanished| (vanished.key, *vanished)).collect();
+        for person in people(context, job)? {
+            let Some(vanished) = hashes.get(&self.known.key_hash(&person)) else { continue };
+            let days = (date - vanished.since).get_days();
+            let kept = match self.config.missing {
+                Missing::Keep => "the account is kept",
+                Missing::DeleteAfterDays(limit) if i64::from(days) >= i64::from(limit) => {
+                    self.gone.push(person.clone());
+                    "the account is deleted"
+                }
+                Missing::Disable | Missing::DeleteAfterDays(_) => {
+                    if vanished.first_time {
+                        let data = json!({ "externalId": person, "active": false }).to_string();
+                        self.leavers.push(NewOperation {
+                            bulk_id: None,
+                            anchor: person.clone(),
+                            data,
+                            origin: None,
+                        });
+                    }
+                    "the account is disabled"
+                }
+            };
+            self.warnings.push(Warning {
+                code: "MissingFromExport".into(),
+                message: format!(
+                    "{person} is not in the export since {}; {kept} (source.{}.missing)",
+                    vanished.since, self.name
+                ),
+                anchor: Some(person),
+            });
+        }
+        Ok(())
+    }
+
+    /// Reasons not to believe the export; empty when it may be applied.
+    pub(crate) fn stops(&self, force: bool) -> Option<Report> {
+        let stops: Vec<_> =
+            self.scan.stops.iter().filter(|stop| !(force && may_be_forced(stop.code))).collect();
+        let first = stops.first()?;
+        let mut report =
+            Report::new(format!("source {}: the export is not applied: {}", self.name, first.message));
+        for stop in &stops[1..] {
+            report = report.note(stop.message.clone());
+        }
+        let help = if stops.iter().all(|stop| may_be_forced(stop.code)) {
+            "nothing was changed; look at the file, or go on all the same with --force-shrink"
+        } else {
+            "nothing was changed; mend the file or the source's settings"
+        };
+        Some(report.help(format!("{help} (`hirewire explain {}`)", first.code)))
+    }
+
+    /// The rows that were set aside, one person each.
+    pub(crate) fn rejected(&self, rejects: &[Reject], document: &mut PlanDocument) {
+        let mut seen = HashSet::new();
+        for reject in rejects {
+            if let Some(key) = &reject.key
+                && !seen.insert(key.clone())
+            {
+                continue;
+            }
+            document.totals.add(PlanAction::Reject);
+            document.people.push(PersonPlan {
+                anchor: reject.key.clone().unwrap_or_default(),
+                action: PlanAction::Reject,
+                reason: Some(format!("{}: {}: {}", reject.code, self.place(&reject.at), reject.message)),
+                changes: Vec::new(),
+            });
+        }
+    }
+}
+
+/// A cut-off or shrunken export may be forced; a missing column would clear values and may not.
+fn may_be_forced(code: StopCode) -> bool {
+    !matches!(code, StopCode::EmptyFile | StopCode::ColumnMissing)
+}
+
+/// Anchors of everybody whom the job knows.
+pub(crate) fn people(context: &Context, job: &OpenJob<'_>) -> Result<Vec<String>, Report> {
+    Ok(known(context, job.key)?.into_iter().map(|person| person.anchor).collect())
+}
+
+/// Everybody whom a job knows, by anchor.
+pub(crate) fn known(context: &Context, job: JobKey) -> Result<Vec<Person>, Report> {
+    let mut all: Vec<Person> = Vec::new();
+    loop {
+        let page = context.store.people(job, all.last().map(|person| person.anchor.as_str()), PAGE)?;
+        let full = page.len() == PAGE;
+        all.extend(page);
+        if !full {
+            return Ok(all);
+        }
+    }
+}
+
+/// Everything that a cycle would look at, and the plan that follows.
+pub(crate) struct Planned {
+    /// The plan.
+    pub(crate) document: PlanDocument,
+    /// What waits for approval.
+    pub(crate) holds: Vec<Hold>,
+}
+
+/// People whom a cycle looks at besides the inbox and the exports.
+pub(crate) fn also(
+    context: &Context,
+    job: &OpenJob<'_>,
+    feeds: &[Feed<'_>],
+    listed: &HashSet<String>,
+) -> Result<Vec<Item>, Report> {
+    let mut also: Vec<Item> = Vec::new();
+    if job.schema_changed {
+        also.extend(
+            people(context, job)?.into_iter().filter(|anchor| !listed.contains(anchor)).map(Item::again),
+        );
+    }
+    for anchor in feeds.iter().flat_map(|feed| &feed.gone) {
+        also.push(Item::gone(anchor));
+    }
+    Ok(also)
+}
+
+/// Plans a cycle without writing anything.
+pub(crate) fn plan(
+    context: &Context,
+    job: &OpenJob<'_>,
+    feeds: &[Feed<'_>],
+    now: Timestamp,
+    all: bool,
+) -> Result<Planned, Report> {
+    let runner = job.runner(&context.store);
+    let mut items: Vec<Item> = context
+        .store
+        .take(job.key, OperationId::START, usize::MAX >> 1)?
+        .into_iter()
+        .map(Item::from)
+        .collect();
+    let mut mapping_rejects = Vec::new();
+    for feed in feeds {
+        let rejects = feed.export.records(&feed.scan, |mapped| {
+            items.push(Item::preview(
+                mapped.key,
+                mapped.scim_json.to_owned(),
+                Some(hirewire_job::origin(&feed.export, &mapped)),
+            ));
+            Ok(())
+        })?;
+        items.extend(
+            feed.leavers.iter().map(|leaver| Item::preview(&leaver.anchor, leaver.data.clone(), None)),
+        );
+        mapping_rejects.push(rejects);
+    }
+    let mut listed: HashSet<String> = items.iter().map(|item| item.anchor.clone()).collect();
+    items.extend(also(context, job, feeds, &listed)?);
+    listed.extend(items.iter().map(|item| item.anchor.clone()));
+    items.extend(runner.due(now)?.into_iter().filter(|anchor| !listed.contains(anchor)).map(Item::again));
+    listed.extend(items.iter().map(|item| item.anchor.clone()));
+    let mut document = block_on(runner.preview(items, now, all))?;
+    for (feed, rejects) in feeds.iter().zip(&mapping_rejects) {
+        feed.rejected(&feed.scan.rejects, &mut document);
+        feed.rejected(rejects, &mut document);
+        document.totals.skip += feed.scan.counts.unchanged as u64;
+        document.warnings.extend(feed.warnings.iter().cloned());
+    }
+    if all {
+        unchanged(context, job, feeds, &listed, &mut document)?;
+    }
+    document.people.sort_by(|a, b| a.anchor.cmp(&b.anchor));
+    let (_, population) = context.store.count_people(job.key)?;
+    let mut holds =
+        safety::assess(&safety_totals(&document.totals), population, &job.section.safety.limits());
+    if first_load(context, job)? {
+        // A first load creates everybody; one that was cut off goes on with the rest.
+        holds.retain(|hold| !matches!(hold.held, Held::Creates | Held::Changes));
+    }
+    Ok(Planned { document, holds })
+}
+
+/// Whether no cycle of the job ever got to its end.
+pub(crate) fn first_load(context: &Context, job: &OpenJob<'_>) -> Result<bool, Report> {
+    let ended = |state| matches!(state, CycleState::Succeeded | CycleState::EntryLevelErrors);
+    Ok(!context.store.cycles(job.key, None, RECENT)?.into_iter().any(|cycle| ended(cycle.state)))
+}
+
+/// Lists the people who were not looked at because nothing of them changed.
+fn unchanged(
+    context: &Context,
+    job: &OpenJob<'_>,
+    feeds: &[Feed<'_>],
+    listed: &HashSet<String>,
+    document: &mut PlanDocument,
+) -> Result<(), Report> {
+    let mut set_aside: HashSet<&str> = HashSet::new();
+    let mut vanished = HashSet::new();
+    for feed in feeds {
+        set_aside.extend(feed.scan.rejects.iter().filter_map(|reject| reject.key.as_deref()));
+        vanished.extend(feed.scan.vanished.iter().map(|vanished| vanished.key));
+        // Somebody may stand in a row that could not be read: neither unchanged nor gone.
+        vanished.extend(feed.scan.doubtful.iter().copied());
+    }
+    let gone = |anchor: &str| feeds.iter().any(|feed| vanished.contains(&feed.known.key_hash(anchor)));
+    let quiet: Vec<PersonPlan> = people(context, job)?
+        .into_iter()
+        .filter(|anchor| !listed.contains(anchor) && !set_aside.contains(anchor.as_str()) && !gone(anchor))
+        .map(|anchor| PersonPlan {
+            anchor,
+            action: PlanAction::Skip,
+            reason: Some("Unchanged".into()),
+            changes: Vec::new(),
+        })
+        .collect();
+    document.people.extend(quiet);
+    Ok(())
+}
+
+/// SHA-256 over every decision that would be written: equal digests mean the same changes to the same accounts.
+pub(crate) fn digest(document: &PlanDocument) -> String {
+    let mut people: Vec<&PersonPlan> = document
+        .people
+        .iter()
+        .filter(|p| !matches!(p.action, PlanAction::Skip | PlanAction::Reject))
+        .collect();
+    people.sort_by(|a, b| a.anchor.cmp(&b.anchor));
+    let mut hash = Sha256::new();
+    for person in people {
+        let line = json!([person.anchor, person.action.word(), person.changes]).to_string();
+        hash.update(line.as_bytes());
+        hash.update(b"\n");
+    }
+    hex::encode(hash.finalize())
+}
+
+/// Runs asynchronous work from a command.
+pub(crate) fn block_on<F: Future>(work: F) -> F::Output {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("the system gives timers and sockets")
+        .block_on(work)
+}

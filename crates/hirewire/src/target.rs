@@ -1,0 +1,75 @@
+//! The targets that this program knows: a closed set, dispatched by name.
+use std::path::Path;
+
+use hirewire_engine::target::{Applied, MatchKey, Step, Target, TargetError};
+use hirewire_engine::value::Account;
+use hirewire_target::embedded::{EmbeddedDirectory, EmbeddedOptions};
+
+use crate::project::TargetSection;
+use crate::report::Report;
+
+/// A directory that accounts are written to.
+pub(crate) enum AnyTarget {
+    /// Hirewire's own directory.
+    Embedded(EmbeddedDirectory),
+}
+
+impl AnyTarget {
+    /// Opens the target of a project. LDAP targets connect at their first use.
+    pub(crate) fn open(section: &TargetSection, state: &Path) -> Result<Self, Report> {
+        match section {
+            TargetSection::Embedded { verified_domains } => {
+                let options = EmbeddedOptions {
+                    verified_domains: (!verified_domains.is_empty()).then(|| verified_domains.clone()),
+                    ..EmbeddedOptions::default()
+                };
+                let path = state.join("directory.db");
+                EmbeddedDirectory::open(&path, options)
+                    .map(Self::Embedded)
+                    .map_err(|error| Report::new(error.to_string()).at(&path))
+            }
+            TargetSection::Ldap(_) => Err(Report::new("LDAP is not built in yet")),
+        }
+    }
+
+    /// The embedded directory, if it is one.
+    pub(crate) fn embedded(&self) -> Option<&EmbeddedDirectory> {
+        match self {
+            Self::Embedded(directory) => Some(directory),
+        }
+    }
+}
+
+macro_rules! dispatch {
+    ($self:ident, $target:ident => $call:expr) => {
+        match $self {
+            AnyTarget::Embedded($target) => $call.await,
+        }
+    };
+}
+
+impl Target for AnyTarget {
+    async fn find(&self, keys: &[MatchKey], wanted: &[String]) -> Result<Vec<Vec<Account>>, TargetError> {
+        dispatch!(self, target => target.find(keys, wanted))
+    }
+
+    async fn read(&self, anchors: &[String], wanted: &[String]) -> Result<Vec<Option<Account>>, TargetError> {
+        dispatch!(self, target => target.read(anchors, wanted))
+    }
+
+    async fn enumerate(
+        &self,
+        wanted: &[String],
+        each: &mut (dyn FnMut(Account) + Send),
+    ) -> Result<(), TargetError> {
+        dispatch!(self, target => target.enumerate(wanted, each))
+    }
+
+    async fn apply(&self, steps: &[Step]) -> Vec<Result<Applied, TargetError>> {
+        dispatch!(self, target => target.apply(steps))
+    }
+
+    async fn exists(&self, key: &MatchKey) -> Result<bool, TargetError> {
+        dispatch!(self, target => target.exists(key))
+    }
+}

@@ -1,0 +1,4 @@
+//! The product as its users start it: the binary, real files, the embedded directory.
+mod hirewire;
+mod kill;
+mod samples;
