@@ -1,0 +1,90 @@
+//! What tests need beyond cargo: Debian packages through the part scripts, Python and npm packages in a folder of their own.
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+/// Real servers whose packages the tests need; each has a script `parts/NAME.sh` with the verb `install`.
+const PARTS: [&str; 4] = ["openldap", "samba-ad", "azurite", "smtp-sink"];
+
+/// Installs what is missing. Does nothing, and asks for nothing, where everything is there.
+pub(crate) fn install() -> Result<()> {
+    for part in PARTS {
+        let script = crate::root().join("parts").join(format!("{part}.sh"));
+        println!("test: {part}: installing what is missing");
+        let mut command = as_root_if_needed(&script);
+        let status =
+            command.arg("install").status().with_context(|| format!("{} cannot be run", script.display()))?;
+        if !status.success() {
+            bail!("parts/{part}.sh install failed: see its message above");
+        }
+    }
+    Ok(())
+}
+
+/// The part scripts use apt and so want root; `sudo` asks once where we are somebody else.
+fn as_root_if_needed(script: &Path) -> Command {
+    let root = Command::new("id").arg("-u").output().is_ok_and(|o| o.stdout.starts_with(b"0\n"));
+    if root {
+        return Command::new(script);
+    }
+    let mut command = Command::new("sudo");
+    command.arg(script);
+    command
+}
+
+/// Folder for what the tests download: below cargo's target folder, so that `cargo clean` removes it.
+pub(crate) fn tools() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| crate::root().join("target"), PathBuf::from)
+        .join("test-tools")
+}
+
+/// A Python environment with the official Graph SDK; returns its interpreter.
+pub(crate) fn python() -> Result<PathBuf> {
+    let folder = tools().join("python");
+    let interpreter = folder.join("bin/python");
+    if !folder.join("ready").exists() {
+        println!("test: installing the official Graph SDK for Python into {}", folder.display());
+        check(
+            Command::new("python3").args(["-m", "venv"]).arg(&folder),
+            "python3 -m venv (Debian: python3-venv)",
+        )?;
+        let requirements = crate::root().join("tests/clients/python/requirements.txt");
+        check(
+            Command::new(&interpreter)
+                .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"])
+                .arg(requirements),
+            "pip install",
+        )?;
+        std::fs::write(folder.join("ready"), "")?;
+    }
+    Ok(interpreter)
+}
+
+/// The official Graph SDK for JavaScript; returns the folder that holds `node_modules`.
+pub(crate) fn javascript() -> Result<PathBuf> {
+    let folder = tools().join("javascript");
+    if !folder.join("ready").exists() {
+        println!("test: installing the official Graph SDK for JavaScript into {}", folder.display());
+        std::fs::create_dir_all(&folder)?;
+        std::fs::copy(
+            crate::root().join("tests/clients/javascript/package.json"),
+            folder.join("package.json"),
+        )?;
+        check(
+            Command::new("npm").args(["install", "--silent", "--no-fund", "--no-audit"]).current_dir(&folder),
+            "npm install",
+        )?;
+        std::fs::write(folder.join("ready"), "")?;
+    }
+    Ok(folder)
+}
+
+fn check(command: &mut Command, what: &str) -> Result<()> {
+    let status = command.status().with_context(|| format!("{what} cannot be run"))?;
+    if !status.success() {
+        bail!("{what} failed");
+    }
+    Ok(())
+}
