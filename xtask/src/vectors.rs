@@ -38,25 +38,42 @@ macro_rules! convert {
     ($outcomes:expr) => {
         $outcomes
             .into_iter()
-            .map(|o| Outcome { id: o.id, passed: o.passed, expected: o.expected, got: o.got })
+            .map(|o| Outcome {
+                id: o.id,
+                passed: o.passed,
+                expected: o.expected.to_string(),
+                got: o.got.to_string(),
+            })
             .collect()
     };
 }
 
 fn outcomes(text: &str) -> Result<Vec<Outcome>> {
-    let value: Value = serde_json::from_str(text.trim_start_matches('\u{feff}')).context("not JSON")?;
+    let text = text.trim_start_matches('\u{feff}');
+    let value: Value = serde_json::from_str(text).context("not JSON")?;
     let first = value.as_array().and_then(|list| list.first());
     if value.get("cases").is_some() && value.get("schemas").is_some() {
         return Ok(convert!(hirewire_engine::vectors::run(text)));
     }
     if value.get("vectors").is_some() {
-        return Ok(convert!(hirewire_workflow::vectors::run_templates(text)));
+        return Ok(convert!(required(hirewire_workflow::vectors::run_templates(&value))));
     }
     match first {
         Some(v) if v.get("expression").is_some() => Ok(convert!(hirewire_expression::vectors::run(text))),
-        Some(v) if v.get("expr").is_some() => Ok(convert!(hirewire_workflow::vectors::run_functions(text))),
+        Some(v) if v.get("expr").is_some() => {
+            Ok(convert!(required(hirewire_workflow::vectors::run_functions(&value))))
+        }
         _ => bail!(
             "unknown shape: expected a list of {{expression, expect}} or {{expr, expect}}, or an object with `cases` or `vectors`"
         ),
     }
+}
+
+/// Vectors on which the sources contradict each other are told, not required.
+fn required(outcomes: Vec<hirewire_workflow::vectors::VectorOutcome>) -> Vec<hirewire_workflow::vectors::VectorOutcome> {
+    let (contested, required): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(|outcome| outcome.contested);
+    for outcome in contested.iter().filter(|outcome| !outcome.passed) {
+        println!("contested: {}: expected {}, got {}", outcome.id, outcome.expected, outcome.got);
+    }
+    required
 }

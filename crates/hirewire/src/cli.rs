@@ -96,6 +96,9 @@ pub(crate) enum Command {
     /// Targets: test connection, rights and schema.
     #[command(subcommand)]
     Target(TargetCommand),
+    /// Logic Apps workflows: list, check, test, begin new ones.
+    #[command(subcommand)]
+    Workflow(WorkflowCommand),
     /// The JSON Schema of hirewire.toml, for editors.
     ConfigSchema,
 }
@@ -470,5 +473,48 @@ pub(crate) enum TargetCommand {
     Check {
         /// The target's name.
         name: String,
+        /// Try it out: create, change, move and delete an account `hirewire-check-…` in each container.
+        #[arg(long)]
+        probe: bool,
     },
+}
+
+/// `hirewire workflow …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum WorkflowCommand {
+    /// The project's workflows.
+    List,
+    /// Check definitions: every mistake with its JSON path.
+    Validate {
+        /// Files; all of workflows/ when left out.
+        files: Vec<PathBuf>,
+    },
+    /// Run whole-run cases offline and compare calls and outcomes.
+    Test {
+        /// Case files (*.case.json); all of workflows/ when left out.
+        cases: Vec<PathBuf>,
+    },
+    /// Write a new workflow from a template, with a case that tests it.
+    New {
+        /// The template.
+        #[arg(value_enum)]
+        template: WorkflowTemplate,
+        /// Name of the workflow; the template's name when left out.
+        name: Option<String>,
+    },
+}
+
+/// Templates of `hirewire workflow new`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WorkflowTemplate {
+    /// A CSV file in blob storage.
+    CsvBlob,
+    /// A file on SharePoint.
+    SharepointFile,
+    /// Rows of an SQL table.
+    SqlTable,
+    /// HiBob's webhook.
+    HibobWebhook,
+    /// An HR system's REST API, polled.
+    RestPoll,
 }

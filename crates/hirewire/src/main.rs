@@ -83,6 +83,7 @@ fn run(cli: &Cli, printer: &mut Printer) -> Result<u8, Report> {
         Command::Lint(job) => commands::schema::lint(global, job, printer).map(passed),
         Command::Test(arguments) => commands::test::run(global, arguments, printer).map(passed),
         Command::Schema(command) => commands::schema::run(global, command, printer).map(passed),
+        Command::Workflow(command) => commands::workflow::run(global, command, printer).map(passed),
         Command::Target(command) => commands::target::run(global, command, printer).map(passed),
     }
 }

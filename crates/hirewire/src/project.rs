@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use hirewire_engine::safety::{self, Exemption, Limits};
 use hirewire_source::SourceConfig;
-use hirewire_target::ldap::config::LdapConfig;
+use hirewire_target::ldap::LdapConfig;
 use schemars::JsonSchema;
 use serde::Deserialize;
 

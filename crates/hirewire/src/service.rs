@@ -26,9 +26,6 @@ use crate::target::AnyTarget;
 /// Longest a worker sleeps without looking at its dates; a clock that is set wakes it at once.
 const LOOK: Duration = Duration::from_secs(60);
 
-/// Operations that may wait in one job's queue.
-const QUEUE: u64 = 1_000_000;
-
 /// Everything that the workers share.
 struct Shared {
     store: Store,
@@ -242,10 +239,6 @@ fn internal(error: impl std::fmt::Display) -> ServiceError {
 impl Service for LocalService {
     fn accept(&self, upload: NewUpload) -> Result<Accepted, ServiceError> {
         let job = upload.job;
-        let waiting = self.shared.store.queue_state(job)?.waiting;
-        if waiting + upload.operations.len() as u64 > QUEUE {
-            return Err(ServiceError::QueueFull);
-        }
         let accepted = self.shared.store.accept(upload)?;
         self.wake(job);
         Ok(accepted)

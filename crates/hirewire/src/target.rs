@@ -5,6 +5,8 @@ use hirewire_engine::target::{Applied, MatchKey, Step, Target, TargetError};
 use hirewire_engine::value::Account;
 use hirewire_target::embedded::{EmbeddedDirectory, EmbeddedOptions};
 
+use hirewire_target::ldap::LdapTarget;
+
 use crate::project::TargetSection;
 use crate::report::Report;
 
@@ -12,6 +14,8 @@ use crate::report::Report;
 pub(crate) enum AnyTarget {
     /// Hirewire's own directory.
     Embedded(EmbeddedDirectory),
+    /// Active Directory or LDAP.
+    Ldap(Box<LdapTarget>),
 }
 
 impl AnyTarget {
@@ -28,7 +32,10 @@ impl AnyTarget {
                     .map(Self::Embedded)
                     .map_err(|error| Report::new(error.to_string()).at(&path))
             }
-            TargetSection::Ldap(_) => Err(Report::new("LDAP is not built in yet")),
+            TargetSection::Ldap(config) => {
+                let target = LdapTarget::new((**config).clone()).map_err(|error| Report::new(error.to_string()))?;
+                Ok(Self::Ldap(Box::new(target)))
+            }
         }
     }
 
@@ -36,6 +43,7 @@ impl AnyTarget {
     pub(crate) fn embedded(&self) -> Option<&EmbeddedDirectory> {
         match self {
             Self::Embedded(directory) => Some(directory),
+            Self::Ldap(_) => None,
         }
     }
 }
@@ -44,6 +52,7 @@ macro_rules! dispatch {
     ($self:ident, $target:ident => $call:expr) => {
         match $self {
             AnyTarget::Embedded($target) => $call.await,
+            AnyTarget::Ldap($target) => $call.await,
         }
     };
 }

@@ -13,3 +13,4 @@ pub(crate) mod sync;
 pub(crate) mod target;
 pub(crate) mod test;
 pub(crate) mod users;
+pub(crate) mod workflow;

@@ -1,39 +1,75 @@
 //! `hirewire target check`: connection, certificate, bind, rights, schema, password policy.
-use hirewire_engine::target::{MatchKey, Target};
-use hirewire_engine::value::AttributeValue;
+use hirewire_engine::CompiledSchema;
+use hirewire_target::ldap::LdapTarget;
+use hirewire_target::ldap::check::{CheckRequest, Finding, Level};
+use serde_json::json;
 
 use crate::cli::{Global, Output, TargetCommand};
 use crate::context::Context;
 use crate::cycle::block_on;
-use crate::output::Printer;
+use crate::output::{Colour, Printer, coloured, plain};
 use crate::report::Report;
+use crate::target::AnyTarget;
 
-/// Runs the command. False when something is missing.
+/// Runs the command. False when accounts would be refused.
 pub(crate) fn run(global: &Global, command: &TargetCommand, printer: &mut Printer) -> Result<bool, Report> {
-    let TargetCommand::Check { name } = command;
+    let TargetCommand::Check { name, probe } = command;
     let context = Context::open_for_reading(global)?;
     let target = context.target(name).ok_or_else(|| {
         let known = context.project.file.target.keys().cloned().collect::<Vec<_>>().join(", ");
         Report::new(format!("there is no target `{name}`")).help(format!("targets of this project: {known}"))
     })?;
-    let key = MatchKey {
-        attribute: "displayName".into(),
-        value: AttributeValue::Text("hirewire-connection-test".into()),
-    };
-    let answer = block_on(target.exists(&key));
-    if global.output == Output::Json {
-        let value = match &answer {
-            Ok(_) => serde_json::json!({ "target": name, "reachable": true }),
-            Err(error) => {
-                serde_json::json!({ "target": name, "reachable": false, "error": error.to_string() })
+    match target {
+        AnyTarget::Embedded(directory) => {
+            let accounts = directory.count(None, false)?;
+            match global.output {
+                Output::Json => printer.json(&json!({ "target": name, "kind": "embedded", "accounts": accounts }))?,
+                Output::Text => printer.line(&format!("{name}: the embedded directory is open; {accounts} accounts"))?,
             }
-        };
-        printer.json(&value)?;
-        return Ok(answer.is_ok());
+            Ok(true)
+        }
+        AnyTarget::Ldap(directory) => check(global, &context, name, directory, *probe, printer),
     }
-    match answer {
-        Ok(_) => printer.line(&format!("{name}: reachable, and it answers searches"))?,
-        Err(error) => return Err(Report::new(format!("{name}: {error}"))),
+}
+
+fn check(
+    global: &Global,
+    context: &Context,
+    name: &str,
+    target: &LdapTarget,
+    probe: bool,
+    printer: &mut Printer,
+) -> Result<bool, Report> {
+    let mut request = CheckRequest { probe, ..CheckRequest::default() };
+    for (job, section) in context.project.file.job.iter().filter(|(_, section)| section.target == name) {
+        let _ = section;
+        let job = context.job(job)?;
+        request.attributes.extend(written(&job.schema));
+        request.moves |= request.attributes.iter().any(|attribute| attribute == "parentDistinguishedName");
     }
-    Ok(true)
+    let findings = block_on(target.check(&request));
+    let ok = findings.iter().all(|finding| finding.level != Level::Error);
+    if global.output == Output::Json {
+        printer.json(&json!({ "target": name, "findings": serde_json::to_value(&findings)? }))?;
+        return Ok(ok);
+    }
+    findings.iter().try_for_each(|finding| show(finding, printer))?;
+    Ok(ok)
+}
+
+fn written(schema: &CompiledSchema) -> impl Iterator<Item = String> {
+    (0..schema.row_count()).filter_map(|row| Some(schema.row(row)?.1.name.clone()))
+}
+
+fn show(finding: &Finding, printer: &mut Printer) -> Result<(), Report> {
+    let (word, colour) = match finding.level {
+        Level::Good => ("ok", Colour::Good),
+        Level::Warning => ("warning", Colour::Warning),
+        Level::Error => ("missing", Colour::Bad),
+    };
+    printer.line(&format!("{} {}", coloured(word, colour), plain(&finding.message)))?;
+    for line in finding.command.iter().flat_map(|command| command.lines()) {
+        printer.line(&format!("    {}", plain(line)))?;
+    }
+    Ok(())
 }
