@@ -22,7 +22,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<bool> {
     let python = crate::parts::python()?;
     let javascript = crate::parts::javascript()?;
 
-    step(&mut count, "house rules", || crate::tidy::run());
+    step(&mut count, "house rules", crate::tidy::run);
     cargo(&mut count, "format", &["fmt", "--all", "--check"], &[])?;
     cargo(
         &mut count,

@@ -70,7 +70,9 @@ fn outcomes(text: &str) -> Result<Vec<Outcome>> {
 }
 
 /// Vectors on which the sources contradict each other are told, not required.
-fn required(outcomes: Vec<hirewire_workflow::vectors::VectorOutcome>) -> Vec<hirewire_workflow::vectors::VectorOutcome> {
+fn required(
+    outcomes: Vec<hirewire_workflow::vectors::VectorOutcome>,
+) -> Vec<hirewire_workflow::vectors::VectorOutcome> {
     let (contested, required): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(|outcome| outcome.contested);
     for outcome in contested.iter().filter(|outcome| !outcome.passed) {
         println!("contested: {}: expected {}, got {}", outcome.id, outcome.expected, outcome.got);

@@ -33,7 +33,8 @@ impl AnyTarget {
                     .map_err(|error| Report::new(error.to_string()).at(&path))
             }
             TargetSection::Ldap(config) => {
-                let target = LdapTarget::new((**config).clone()).map_err(|error| Report::new(error.to_string()))?;
+                let target =
+                    LdapTarget::new((**config).clone()).map_err(|error| Report::new(error.to_string()))?;
                 Ok(Self::Ldap(Box::new(target)))
             }
         }

@@ -16,7 +16,7 @@ const DAYS: [(&str, &str, &str); 2] = [
 ];
 
 /// Runs the command.
-pub(crate) fn run(global: &Global, arguments: &DemoArgs, printer: &mut Printer) -> Result<(), Report> {
+pub(crate) fn run(arguments: &DemoArgs, printer: &mut Printer) -> Result<(), Report> {
     let folder = &arguments.folder;
     if folder.exists() {
         if !arguments.force {
@@ -30,7 +30,7 @@ pub(crate) fn run(global: &Global, arguments: &DemoArgs, printer: &mut Printer) 
         let path = folder.join("hr").join(name);
         std::fs::write(&path, text).map_err(|e| report::file(&path, "written", &e))?;
     }
-    let global = Global { project: folder.clone(), output: Output::Text, ..global.clone() };
+    let global = Global { project: folder.clone(), output: Output::Text };
     let (first, date, _) = DAYS[0];
     let export = folder.join("hr").join(first);
 

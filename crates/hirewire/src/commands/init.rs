@@ -88,7 +88,7 @@ fn write_project(
         files.push(path);
         Ok(())
     };
-    write(project::FILE, &render(title, proposal, template))?;
+    write(project::FILE, &render(folder, title, proposal, template))?;
     write("schemas/directory.json", &template.schema()?)?;
     if sample {
         write("tests/mapping.toml", SAMPLE_TEST)?;
@@ -151,9 +151,9 @@ impl Template {
 }
 
 /// The text of `hirewire.toml`.
-fn render(title: &str, proposal: &Proposal, template: Template) -> String {
+fn render(folder: &Path, title: &str, proposal: &Proposal, template: Template) -> String {
     let mut out = String::new();
-    let domain: Option<String> = None;
+    let domain = proposal.config.files.entries().first().and_then(|file| common_domain(&folder.join(file)));
     out.push_str(
         "# Hirewire project. `hirewire plan` shows what would happen; nothing is written before `hirewire sync`.\n\
          # Every key is described in the schema that `hirewire config-schema` prints (editors complete from it).\n\n[project]\n",
@@ -368,6 +368,29 @@ fn job_and_target(out: &mut String, template: Template) {
         Template::ActiveDirectory => out.push_str(include_str!("../../assets/target-active-directory.toml")),
         Template::Openldap => out.push_str(include_str!("../../assets/target-openldap.toml")),
     }
+}
+
+/// Bytes of an export that are looked at for its domain.
+const LOOK: usize = 1 << 20;
+
+/// The domain of most e-mail addresses in an export; a guess for `DefaultDomain()` that hurts nobody.
+fn common_domain(export: &Path) -> Option<String> {
+    use std::io::Read as _;
+    let mut bytes = Vec::new();
+    std::fs::File::open(export).ok()?.take(LOOK as u64).read_to_end(&mut bytes).ok()?;
+    // Addresses are ASCII: UTF-16 becomes readable without its zero bytes.
+    bytes.retain(|byte| *byte != 0);
+    let text = String::from_utf8_lossy(&bytes);
+    let mut domains: std::collections::BTreeMap<String, usize> = std::collections::BTreeMap::new();
+    for part in text.split('@').skip(1) {
+        let domain: String =
+            part.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '.' || *c == '-').collect();
+        let domain = domain.trim_matches('.').to_ascii_lowercase();
+        if domain.contains('.') {
+            *domains.entry(domain).or_default() += 1;
+        }
+    }
+    domains.into_iter().max_by_key(|(_, count)| *count).map(|(domain, _)| domain)
 }
 
 /// The word that stands for a value in the project file.

@@ -38,7 +38,10 @@ pub(crate) fn run(global: &Global, arguments: &LogsArgs, printer: &mut Printer) 
     for entry in &entries {
         show(global, entry, &systems, printer)?;
     }
-    while arguments.follow {
+    if !arguments.follow {
+        return Ok(());
+    }
+    loop {
         std::thread::sleep(LOOK);
         let (entries, end) = context.store.log_since(seen, Some(&filter), 1000)?;
         seen = end;
@@ -46,7 +49,6 @@ pub(crate) fn run(global: &Global, arguments: &LogsArgs, printer: &mut Printer) 
             show(global, entry, &systems, printer)?;
         }
     }
-    Ok(())
 }
 
 /// What is constant for the records of this project.

@@ -23,8 +23,12 @@ pub(crate) fn run(global: &Global, command: &TargetCommand, printer: &mut Printe
         AnyTarget::Embedded(directory) => {
             let accounts = directory.count(None, false)?;
             match global.output {
-                Output::Json => printer.json(&json!({ "target": name, "kind": "embedded", "accounts": accounts }))?,
-                Output::Text => printer.line(&format!("{name}: the embedded directory is open; {accounts} accounts"))?,
+                Output::Json => {
+                    printer.json(&json!({ "target": name, "kind": "embedded", "accounts": accounts }))?
+                }
+                Output::Text => {
+                    printer.line(&format!("{name}: the embedded directory is open; {accounts} accounts"))?
+                }
             }
             Ok(true)
         }

@@ -68,7 +68,9 @@ fn list(global: &Global, printer: &mut Printer) -> Result<bool, Report> {
         printer.json(&json!({ "value": list }))?;
         return Ok(true);
     }
-    let rows = rows.into_iter().map(|(name, state, findings, file)| vec![name, state.into(), findings.to_string(), file]);
+    let rows = rows
+        .into_iter()
+        .map(|(name, state, findings, file)| vec![name, state.into(), findings.to_string(), file]);
     printer.table(&["workflow", "state", "findings", "file"], rows)?;
     Ok(true)
 }
@@ -153,11 +155,18 @@ impl WorkflowTemplate {
     }
 }
 
-fn new(global: &Global, template: WorkflowTemplate, name: Option<&str>, printer: &mut Printer) -> Result<bool, Report> {
+fn new(
+    global: &Global,
+    template: WorkflowTemplate,
+    name: Option<&str>,
+    printer: &mut Printer,
+) -> Result<bool, Report> {
     let (known, definition, case) = template.texts();
     let name = name.unwrap_or(known);
     if name.contains(['/', '\\']) || name.starts_with('.') {
-        return Err(Report::new(format!("`{name}` is no name for a workflow")).help("use letters, digits and dashes"));
+        return Err(
+            Report::new(format!("`{name}` is no name for a workflow")).help("use letters, digits and dashes")
+        );
     }
     let folder = global.project.join("workflows");
     std::fs::create_dir_all(&folder).map_err(|error| report::file(&folder, "made", &error))?;

@@ -154,7 +154,9 @@ pub(super) fn trim<'a>(_: &Evaluator<'a>, name: &'static str, args: Vec<Value<'a
 pub(super) fn change_case<'a>(_: &Evaluator<'a>, name: &'static str, args: Vec<Value<'a>>) -> Outcome<'a> {
     let Some(text) = args[0].as_text() else { return Err(wrong_only(name, "to be a string", &args[0])) };
     if text.is_ascii() {
-        return Ok(if name == "toLower" { text.to_ascii_lowercase() } else { text.to_ascii_uppercase() }.into());
+        return Ok(
+            if name == "toLower" { text.to_ascii_lowercase() } else { text.to_ascii_uppercase() }.into()
+        );
     }
     let map = if name == "toLower" { lower } else { upper };
     Ok(text.chars().map(map).collect::<String>().into())
