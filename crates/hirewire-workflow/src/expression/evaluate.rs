@@ -93,6 +93,7 @@ impl<'a> Evaluator<'a> {
         self.node(&expression.root, &expression.text)
     }
 
+    #[inline]
     fn node(&self, node: &'a Node, text: &'a str) -> Result<Value<'a>, ExpressionError> {
         match node {
             Node::Literal(literal) => Ok(match literal {
@@ -119,11 +120,16 @@ impl<'a> Evaluator<'a> {
         }
     }
 
+    #[inline]
     fn call(&self, call: &'a Call, text: &'a str) -> Result<Value<'a>, ExpressionError> {
         self.charge(1)?;
-        if let Some(value) = self.quick(call) {
-            return Ok(value);
+        match self.quick(call) {
+            Some(value) => Ok(value),
+            None => self.call_function(call, text),
         }
+    }
+
+    fn call_function(&self, call: &'a Call, text: &'a str) -> Result<Value<'a>, ExpressionError> {
         let Some(function) = call.function else {
             let message = format!("The template function '{}' is not defined or not valid.", call.name);
             return Err(ExpressionError::new(ErrorKind::UnknownFunction, message).at(call.span.clone()));
@@ -146,6 +152,7 @@ impl<'a> Evaluator<'a> {
     }
 
     /// Reads the run without an argument list; what is not found takes the slow way to its error.
+    #[inline]
     fn quick(&self, call: &'a Call) -> Option<Value<'a>> {
         match call.quick {
             Quick::No => None,
