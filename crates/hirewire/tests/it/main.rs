@@ -1,4 +1,5 @@
 //! The product as its users start it: the binary, real files, the embedded directory.
+mod clients;
 mod hirewire;
 mod kill;
 mod samples;
