@@ -11,8 +11,11 @@ use crate::cycle;
 use crate::output::{Colour, Printer, coloured, plain};
 use crate::report::{self, Report};
 
-/// People shown in full; the rest is counted. `--output json` has them all.
+/// People shown; the rest is counted. `--output json` has them all.
 const SHOWN: usize = 40;
+
+/// So many new accounts are shown with every value; of more, each has one line.
+const IN_FULL: u64 = 5;
 
 /// Runs the command. True when changes are pending.
 pub(crate) fn run(global: &Global, arguments: &PlanArgs, printer: &mut Printer) -> Result<bool, Report> {
@@ -96,8 +99,9 @@ pub(crate) fn with_holds(document: &PlanDocument, holds: &[Hold]) -> Result<Valu
 /// The plan for people.
 pub(crate) fn show(document: &PlanDocument, printer: &mut Printer) -> Result<(), Report> {
     let shown: Vec<&PersonPlan> = document.people.iter().take(SHOWN).collect();
+    let brief = document.totals.create > IN_FULL;
     for person in &shown {
-        show_person(person, printer)?;
+        show_person(person, brief, printer)?;
     }
     if document.people.len() > shown.len() {
         printer.line(&format!(
@@ -112,7 +116,7 @@ pub(crate) fn show(document: &PlanDocument, printer: &mut Printer) -> Result<(),
     show_warnings(document, printer)
 }
 
-fn show_person(person: &PersonPlan, printer: &mut Printer) -> Result<(), Report> {
+fn show_person(person: &PersonPlan, brief: bool, printer: &mut Printer) -> Result<(), Report> {
     let (sign, colour) = match person.action {
         PlanAction::Create => ("+", Colour::Good),
         PlanAction::Update => ("~", Colour::Warning),
@@ -123,13 +127,28 @@ fn show_person(person: &PersonPlan, printer: &mut Printer) -> Result<(), Report>
         PlanAction::Reject => ("!", Colour::Bad),
     };
     let reason = person.reason.as_deref().map(|reason| format!("  {}", plain(reason))).unwrap_or_default();
+    let new = |name: &str| person.changes.iter().find(|change| change.attribute == name).map(|change| value(&change.new));
+    let summary = match person.action {
+        PlanAction::Create if brief => {
+            let state = match new("accountEnabled").as_deref() {
+                Some("false") => Some("disabled".to_owned()),
+                _ => None,
+            };
+            let parts = [new("displayName").or_else(|| new("cn")), new("userPrincipalName"), new("jobTitle"), state];
+            format!("  {}", parts.into_iter().flatten().collect::<Vec<_>>().join(" · "))
+        }
+        _ => String::new(),
+    };
     let anchor = if person.anchor.is_empty() { "(no number)" } else { &person.anchor };
     printer.line(&format!(
-        "{} {} {}{reason}",
+        "{} {} {}{summary}{reason}",
         coloured(sign, colour),
         coloured(person.action.word(), colour),
         plain(anchor)
     ))?;
+    if brief && person.action == PlanAction::Create {
+        return Ok(());
+    }
     for change in &person.changes {
         let arrow = match (&change.old, person.action) {
             (Value::Null, _) => value(&change.new),
