@@ -41,11 +41,11 @@ impl Server {
     fn target(&self) -> LdapTarget {
         let json = serde_json::json!({
             "urls": [self.get("AD_URL", "LDAP_URL")],
-            "dialect": if self.ad { "activeDirectory" } else { "inetOrgPerson" },
+            "dialect": if self.ad { "active_directory" } else { "inetOrgPerson" },
             "bind": { "method": "simple", "name": self.get("AD_BIND_DN", "LDAP_BIND_DN"), "password": self.get("AD_PASSWORD", "LDAP_PASSWORD") },
-            "baseDn": self.get("AD_BASE_DN", "LDAP_BASE_DN"),
+            "base_dn": self.get("AD_BASE_DN", "LDAP_BASE_DN"),
             "container": self.get("AD_PEOPLE_DN", "LDAP_PEOPLE_DN"),
-            "tls": { "caFile": self.get("AD_CA_FILE", "LDAP_CA_FILE") },
+            "tls": { "ca_file": self.get("AD_CA_FILE", "LDAP_CA_FILE") },
         });
         LdapTarget::new(serde_json::from_value(json).unwrap()).unwrap()
     }

@@ -46,6 +46,15 @@ pub enum SecretSource {
     },
 }
 
+impl SecretSource {
+    /// Takes a relative path as relative to `base`.
+    pub fn relative_to(&mut self, base: &std::path::Path) {
+        if let Self::File { file } = self {
+            *file = base.join(&*file);
+        }
+    }
+}
+
 /// A secret text in a configuration file; never printed.
 #[derive(Clone, Deserialize, JsonSchema)]
 #[serde(from = "String")]

@@ -85,7 +85,7 @@ impl Context {
     fn with(project: Project, store: Store) -> Result<Self, Report> {
         let mut targets = BTreeMap::new();
         for (name, section) in &project.file.target {
-            targets.insert(name.clone(), AnyTarget::open(section, &project.state())?);
+            targets.insert(name.clone(), AnyTarget::open(section, &project.folder, &project.state())?);
         }
         Ok(Self { project, store, targets })
     }

@@ -20,7 +20,7 @@ pub(crate) enum AnyTarget {
 
 impl AnyTarget {
     /// Opens the target of a project. LDAP targets connect at their first use.
-    pub(crate) fn open(section: &TargetSection, state: &Path) -> Result<Self, Report> {
+    pub(crate) fn open(section: &TargetSection, folder: &Path, state: &Path) -> Result<Self, Report> {
         match section {
             TargetSection::Embedded { verified_domains } => {
                 let options = EmbeddedOptions {
@@ -33,8 +33,9 @@ impl AnyTarget {
                     .map_err(|error| Report::new(error.to_string()).at(&path))
             }
             TargetSection::Ldap(config) => {
-                let target =
-                    LdapTarget::new((**config).clone()).map_err(|error| Report::new(error.to_string()))?;
+                let mut config = (**config).clone();
+                config.relative_to(folder);
+                let target = LdapTarget::new(config).map_err(|error| Report::new(error.to_string()))?;
                 Ok(Self::Ldap(Box::new(target)))
             }
         }

@@ -15,7 +15,7 @@ use crate::password::SecretSource;
 
 /// The mail server and the words.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub struct MailConfig {
     /// The SMTP server's name, as its certificate spells it.
     pub host: String,
@@ -64,8 +64,8 @@ impl Mailer {
         let wrong = |what: &str, e: &dyn std::fmt::Display| DeliveryError(format!("mail {what}: {e}"));
         let mut tls = TlsParameters::builder(config.host.clone());
         if let Some(file) = &config.ca_file {
-            let pem = std::fs::read(file).map_err(|e| wrong("caFile", &e))?;
-            let certificate = Certificate::from_pem(&pem).map_err(|e| wrong("caFile", &e))?;
+            let pem = std::fs::read(file).map_err(|e| wrong("ca_file", &e))?;
+            let certificate = Certificate::from_pem(&pem).map_err(|e| wrong("ca_file", &e))?;
             tls = tls.add_root_certificate(certificate);
         }
         let tls = tls.build().map_err(|e| wrong("TLS", &e))?;

@@ -12,10 +12,10 @@ use crate::password::{Password, SecretSource};
 
 /// Where a new account's password goes.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(tag = "to", rename_all = "camelCase", deny_unknown_fields)]
+#[serde(tag = "to", rename_all = "snake_case", deny_unknown_fields)]
 pub enum DeliveryConfig {
     /// Appended to a file, readable only with the private key of whoever hands passwords out ([`sealed_file`]).
-    #[serde(rename_all = "camelCase")]
+    #[serde(rename_all = "snake_case")]
     SealedFile {
         /// The file; made with mode 0600.
         path: PathBuf,
@@ -23,10 +23,10 @@ pub enum DeliveryConfig {
         public_key: String,
     },
     /// By e-mail to the person's manager.
-    #[serde(rename_all = "camelCase")]
+    #[serde(rename_all = "snake_case")]
     ManagerMail(mail::MailConfig),
     /// By HTTPS POST to a service of the project's.
-    #[serde(rename_all = "camelCase")]
+    #[serde(rename_all = "snake_case")]
     Webhook {
         /// `https://…`; `http://` only on loopback.
         url: String,
@@ -36,6 +36,23 @@ pub enum DeliveryConfig {
         #[serde(default)]
         ca_file: Option<PathBuf>,
     },
+}
+
+impl DeliveryConfig {
+    /// Takes relative paths as relative to `base`, the project's folder.
+    pub fn relative_to(&mut self, base: &std::path::Path) {
+        match self {
+            Self::SealedFile { path, .. } => *path = base.join(&*path),
+            Self::ManagerMail(mail) => {
+                mail.ca_file = mail.ca_file.take().map(|path| base.join(path));
+                mail.password.iter_mut().for_each(|password| password.relative_to(base));
+            }
+            Self::Webhook { signing_secret, ca_file, .. } => {
+                signing_secret.relative_to(base);
+                *ca_file = ca_file.take().map(|path| base.join(path));
+            }
+        }
+    }
 }
 
 /// What is delivered.

@@ -101,7 +101,7 @@ impl SealedFile {
             .decode(public_key.trim())
             .ok()
             .filter(|key| key.len() == 32)
-            .ok_or_else(|| DeliveryError("publicKey must be 32 bytes in base64".into()))?;
+            .ok_or_else(|| DeliveryError("public_key must be 32 bytes in base64".into()))?;
         let mut options = OpenOptions::new();
         options.append(true).create(true);
         #[cfg(unix)]

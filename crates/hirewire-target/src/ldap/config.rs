@@ -14,14 +14,14 @@ use crate::password::SecretSource;
 ///
 /// ```toml
 /// urls = ["ldaps://dc1.corp.example", "ldaps://dc2.corp.example"]
-/// dialect = "activeDirectory"
-/// baseDn = "DC=corp,DC=example"
+/// dialect = "active_directory"
+/// base_dn = "DC=corp,DC=example"
 /// container = "OU=People,DC=corp,DC=example"
-/// disabledContainer = "OU=Leavers,OU=People,DC=corp,DC=example"
+/// disabled_container = "OU=Leavers,OU=People,DC=corp,DC=example"
 /// bind = { method = "simple", name = "svc-hirewire@corp.example", password = { file = "ad.secret" } }
 /// ```
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub struct LdapConfig {
     /// Servers of one domain, tried in this order: `ldaps://host[:636]` or `ldap://host[:389]`. All work stays on the
     /// first one that answers, because another domain controller may not yet know what was just written
@@ -104,17 +104,18 @@ fn default_connections() -> usize {
 
 /// The two ways directories differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "snake_case")]
 pub enum DialectName {
     /// Microsoft Active Directory or Samba as its domain controller.
     ActiveDirectory,
     /// Any RFC 4511 directory with `inetOrgPerson` (RFC 2798), such as OpenLDAP.
+    #[serde(rename = "inetOrgPerson")]
     InetOrgPerson,
 }
 
 /// How the connection authenticates.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(tag = "method", rename_all = "camelCase", deny_unknown_fields)]
+#[serde(tag = "method", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Bind {
     /// Name and password; only inside TLS, or on loopback.
     Simple {
@@ -129,7 +130,7 @@ pub enum Bind {
 
 /// Transport security. The server's certificate is always verified.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub struct Tls {
     /// PEM file with the certificate authorities to trust; the system's when absent.
     #[serde(default)]
@@ -137,7 +138,7 @@ pub struct Tls {
     /// PEM file with our certificate chain, for SASL EXTERNAL.
     #[serde(default)]
     pub certificate_file: Option<PathBuf>,
-    /// PEM file with the key of `certificateFile`.
+    /// PEM file with the key of `certificate_file`.
     #[serde(default)]
     pub key_file: Option<PathBuf>,
     /// Talk in clear to `ldap://` addresses that are not loopback: passwords and personal data can be read by everybody
@@ -148,12 +149,12 @@ pub struct Tls {
 
 /// What a deletion does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "snake_case")]
 pub enum OnDelete {
     /// Remove the object; Active Directory's recycle bin keeps it for a while where it is switched on.
     #[default]
     Delete,
-    /// Disable the account (and move it to `disabledContainer`).
+    /// Disable the account (and move it to `disabled_container`).
     Disable,
     /// Leave the object as it is.
     Keep,
@@ -161,7 +162,7 @@ pub enum OnDelete {
 
 /// How an LDAP directory marks an account as disabled (spec/targets.md §4: there is no standard flag).
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub struct AccountLock {
     /// The attribute that is present with `value` on a disabled account.
     pub attribute: String,
@@ -178,7 +179,7 @@ impl Default for AccountLock {
 
 /// How a new account gets its password.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub struct InitialPassword {
     /// Characters at least; the directory's own policy may demand more.
     #[serde(default = "default_password_length")]
@@ -211,7 +212,7 @@ fn default_password_length() -> usize {
 
 /// How an LDAP directory takes a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "snake_case")]
 pub enum PasswordMethod {
     /// Password Modify extended operation (RFC 3062): the server hashes and applies its policy. One request more.
     #[default]
@@ -223,7 +224,7 @@ pub enum PasswordMethod {
 
 /// Membership of one group that follows from an attribute.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub struct GroupRule {
     /// DN of the group.
     pub group: String,
@@ -256,6 +257,22 @@ pub struct ConfigError {
 }
 
 impl LdapConfig {
+    /// Takes relative paths as relative to `base`, the project's folder.
+    pub fn relative_to(&mut self, base: &std::path::Path) {
+        let place = |path: &mut PathBuf| *path = base.join(&*path);
+        if let Bind::Simple { password, .. } = &mut self.bind {
+            password.relative_to(base);
+        }
+        [&mut self.tls.ca_file, &mut self.tls.certificate_file, &mut self.tls.key_file]
+            .into_iter()
+            .flatten()
+            .for_each(place);
+        if let Some(delivery) = self.initial_password.as_mut().and_then(|password| password.delivery.as_mut())
+        {
+            delivery.relative_to(base);
+        }
+    }
+
     /// Checks what can be checked without a server.
     pub fn validate(&self) -> Result<(), ConfigError> {
         let fail = |setting, reason: &str| Err(ConfigError { setting, reason: reason.into() });
@@ -266,9 +283,9 @@ impl LdapConfig {
             super::address::Address::parse(url).map_err(|reason| ConfigError { setting: "urls", reason })?;
         }
         let places = [
-            ("baseDn", Some(&self.base_dn)),
+            ("base_dn", Some(&self.base_dn)),
             ("container", Some(&self.container)),
-            ("disabledContainer", self.disabled_container.as_ref()),
+            ("disabled_container", self.disabled_container.as_ref()),
         ];
         let groups = self.groups.iter().map(|rule| ("groups", Some(&rule.group)));
         for (setting, dn) in places.into_iter().chain(groups) {
@@ -277,10 +294,10 @@ impl LdapConfig {
             }
         }
         if self.page_size == 0 || self.width == 0 || self.connections == 0 {
-            return fail("pageSize, width, connections", "must be at least 1");
+            return fail("page_size, width, connections", "must be at least 1");
         }
         if matches!(self.bind, Bind::External) && self.tls.certificate_file.is_none() {
-            return fail("tls.certificateFile", "SASL EXTERNAL needs a client certificate and its key");
+            return fail("tls.certificate_file", "SASL EXTERNAL needs a client certificate and its key");
         }
         Ok(())
     }
@@ -310,8 +327,8 @@ mod tests {
     fn config(change: impl FnOnce(&mut serde_json::Value)) -> Result<LdapConfig, String> {
         let mut json = serde_json::json!({
             "urls": ["ldaps://dc1.corp.example"],
-            "dialect": "activeDirectory",
-            "baseDn": "DC=corp,DC=example",
+            "dialect": "active_directory",
+            "base_dn": "DC=corp,DC=example",
             "container": "OU=People,DC=corp,DC=example",
             "bind": { "method": "simple", "name": "svc@corp.example", "password": { "file": "ad.secret" } },
         });
@@ -336,7 +353,7 @@ mod tests {
             ("/urls", serde_json::json!([]), "urls"),
             ("/urls", serde_json::json!(["https://dc1"]), "ldaps://"),
             ("/container", "People".into(), "container"),
-            ("/baseDn", "corp.example".into(), "baseDn"),
+            ("/base_dn", "corp.example".into(), "base_dn"),
             ("/bind", serde_json::json!({ "method": "external" }), "certificate"),
             ("/bind/method", "kerberos".into(), "kerberos"),
         ] {
@@ -355,7 +372,7 @@ mod tests {
     #[test]
     fn the_schema_for_editors_knows_every_setting() {
         let schema = serde_json::to_value(schemars::schema_for!(LdapConfig)).unwrap();
-        for name in ["urls", "bind", "container", "disabledContainer", "initialPassword", "groups", "tls"] {
+        for name in ["urls", "bind", "container", "disabled_container", "initial_password", "groups", "tls"] {
             assert!(schema["properties"][name].is_object(), "{name}");
         }
     }

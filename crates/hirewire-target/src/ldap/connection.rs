@@ -271,7 +271,7 @@ fn connect_failure(address: &Address, error: &LdapError) -> Failure {
     };
     match (tls, error) {
         (Some(rustls::Error::InvalidCertificate(why)), _) => {
-            locked(format!("the certificate of {place} is not accepted: {why}; set tls.caFile to the authority that signed it, and use the name it was made for")).into()
+            locked(format!("the certificate of {place} is not accepted: {why}; set tls.ca_file to the authority that signed it, and use the name it was made for")).into()
         }
         (Some(other), _) => locked(format!("TLS with {place}: {other}")).into(),
         (None, LdapError::DNSName { .. }) => locked(format!("{place} is no name a certificate can have")).into(),

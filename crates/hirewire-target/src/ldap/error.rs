@@ -199,7 +199,7 @@ fn from_answer(answer: &Answer, doing: Doing, name: &str, dialect: DialectName) 
         | code::INVALID_CREDENTIALS => locked(bind_reason(answer)),
         code::REFERRAL => refuse(
             "OperationsError",
-            "another server is responsible for this name: check baseDn, container and the domain controller (read-only ones refer writes)",
+            "another server is responsible for this name: check base_dn, container and the domain controller (read-only ones refer writes)",
         ),
         code::NO_SUCH_ATTRIBUTE | code::UNDEFINED_TYPE => refuse(
             &named(dialect, "CannotFindAttribute", "SchemaAttributeNotFound"),

@@ -27,7 +27,7 @@ impl FirstPasswords {
         Ok(Self {
             settings: settings.cloned(),
             delivery: delivery
-                .map_err(|e| ConfigError { setting: "initialPassword.delivery", reason: e.to_string() })?,
+                .map_err(|e| ConfigError { setting: "initial_password.delivery", reason: e.to_string() })?,
             waiting: Mutex::new(HashMap::new()),
             policy: OnceCell::new(),
             unsure: std::sync::Mutex::default(),

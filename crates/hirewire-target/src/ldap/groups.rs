@@ -114,7 +114,7 @@ mod tests {
                 && !sales.holds(&held("Sales"), true)
                 && !sales.holds(&[], false)
         );
-        let all = rule(r#"{"group":"CN=a,DC=x","keepWhenDisabled":true}"#);
+        let all = rule(r#"{"group":"CN=a,DC=x","keep_when_disabled":true}"#);
         assert!(all.holds(&[], true));
         let any = rule(r#"{"group":"CN=a,DC=x","attribute":"title"}"#);
         assert!(any.holds(&held("x"), false) && !any.holds(&[], false));

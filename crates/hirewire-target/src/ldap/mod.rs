@@ -79,10 +79,10 @@ impl LdapTarget {
             Dn::parse(text).map_err(|e| ConfigError { setting, reason: format!("`{text}`: {e}") })
         };
         let disabled_container =
-            config.disabled_container.as_deref().map(|dn| name("disabledContainer", dn)).transpose()?;
+            config.disabled_container.as_deref().map(|dn| name("disabled_container", dn)).transpose()?;
         Ok(Self {
             dialect: Dialect::new(&config),
-            base: name("baseDn", &config.base_dn)?,
+            base: name("base_dn", &config.base_dn)?,
             container: name("container", &config.container)?,
             disabled_container,
             rules: config.groups.iter().map(Rule::new).collect(),

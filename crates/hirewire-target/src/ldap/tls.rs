@@ -20,8 +20,8 @@ pub(crate) fn client(tls: &Tls) -> Result<Arc<ClientConfig>, ConfigError> {
         None => builder.with_platform_verifier().map_err(|e| wrong("tls", &e))?,
         Some(file) => {
             let mut roots = RootCertStore::empty();
-            for certificate in certificates("tls.caFile", file)? {
-                roots.add(certificate).map_err(|e| wrong("tls.caFile", &e))?;
+            for certificate in certificates("tls.ca_file", file)? {
+                roots.add(certificate).map_err(|e| wrong("tls.ca_file", &e))?;
             }
             builder.with_root_certificates(roots)
         }
@@ -29,12 +29,12 @@ pub(crate) fn client(tls: &Tls) -> Result<Arc<ClientConfig>, ConfigError> {
     let config = match (&tls.certificate_file, &tls.key_file) {
         (Some(chain), Some(key_file)) => {
             let key = PrivateKeyDer::from_pem_file(key_file)
-                .map_err(|e| wrong("tls.keyFile", &format!("{}: {e}", key_file.display())))?;
-            let chain = certificates("tls.certificateFile", chain)?;
-            builder.with_client_auth_cert(chain, key).map_err(|e| wrong("tls.certificateFile", &e))?
+                .map_err(|e| wrong("tls.key_file", &format!("{}: {e}", key_file.display())))?;
+            let chain = certificates("tls.certificate_file", chain)?;
+            builder.with_client_auth_cert(chain, key).map_err(|e| wrong("tls.certificate_file", &e))?
         }
         (None, None) => builder.with_no_client_auth(),
-        _ => return Err(wrong("tls.keyFile", &"certificateFile and keyFile belong together")),
+        _ => return Err(wrong("tls.key_file", &"certificate_file and key_file belong together")),
     };
     Ok(Arc::new(config))
 }

@@ -92,7 +92,7 @@ pub(crate) async fn disable_and_enable(place: Place) {
 }
 
 pub(crate) async fn disabled_container(place: Place) {
-    let target = place.target_with(|c| c["disabledContainer"] = place.leavers.clone().into());
+    let target = place.target_with(|c| c["disabled_container"] = place.leavers.clone().into());
     let anchor = create(&target, place.person(1)).await;
     let state = |disabled| vec![change("accountDisabled", Some(V::Boolean(disabled)))];
     assert!(update(&target, &anchor, state(true)).await.unwrap().changed);
@@ -224,13 +224,13 @@ pub(crate) async fn delete_is_repeatable(place: Place) {
 }
 
 pub(crate) async fn delete_can_disable_or_keep(place: Place) {
-    let keep = place.target_with(|c| c["onDelete"] = "keep".into());
+    let keep = place.target_with(|c| c["on_delete"] = "keep".into());
     let anchor = create(&keep, place.person(1)).await;
     assert!(!one(&keep, Step::Delete { anchor: anchor.clone() }).await.unwrap().changed);
     assert_eq!(held(&keep, &anchor, "accountDisabled").await, Some(V::Boolean(false)));
     let disable = place.target_with(|c| {
-        c["onDelete"] = "disable".into();
-        c["disabledContainer"] = place.leavers.clone().into();
+        c["on_delete"] = "disable".into();
+        c["disabled_container"] = place.leavers.clone().into();
     });
     assert!(one(&disable, Step::Delete { anchor: anchor.clone() }).await.unwrap().changed);
     assert!(!one(&disable, Step::Delete { anchor: anchor.clone() }).await.unwrap().changed);
@@ -267,8 +267,8 @@ pub(crate) async fn many_at_once(place: Place) {
 
 pub(crate) async fn enumerate_reads_pages(place: Place) {
     let target = place.target_with(|c| {
-        c["pageSize"] = 7.into();
-        c["baseDn"] = place.unit.clone().into();
+        c["page_size"] = 7.into();
+        c["base_dn"] = place.unit.clone().into();
     });
     let boss = create(&target, place.person(0)).await;
     let steps: Vec<Step> = (1..30).map(|n| Step::Create { attributes: place.person(n) }).collect();
@@ -282,8 +282,8 @@ pub(crate) async fn enumerate_reads_pages(place: Place) {
         .collect();
     assert!(target.apply(&steps).await.iter().all(Result::is_ok));
     let fresh = place.target_with(|c| {
-        c["pageSize"] = 7.into();
-        c["baseDn"] = place.unit.clone().into();
+        c["page_size"] = 7.into();
+        c["base_dn"] = place.unit.clone().into();
     });
     let mut seen = HashSet::new();
     let mut managed = 0;
@@ -421,7 +421,7 @@ pub(crate) async fn ad_new_account_can_sign_in(place: Place) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sealed");
     let target = place.target_with(|c| {
-        c["initialPassword"] = serde_json::json!({ "delivery": { "to": "sealedFile", "path": path, "publicKey": keys.public } });
+        c["initial_password"] = serde_json::json!({ "delivery": { "to": "sealed_file", "path": path, "public_key": keys.public } });
     });
     create(&target, place.person(1)).await;
     let line = std::fs::read_to_string(&path).unwrap();
@@ -432,13 +432,13 @@ pub(crate) async fn ad_new_account_can_sign_in(place: Place) {
 }
 
 pub(crate) async fn inet_new_account_can_sign_in(place: Place) {
-    for method in ["passwordModify", "attribute"] {
+    for method in ["password_modify", "attribute"] {
         let keys = hirewire_target::delivery::sealed_file::KeyPair::generate().unwrap();
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("sealed");
         let target = place.target_with(|c| {
-            c["initialPassword"] =
-                serde_json::json!({ "method": method, "delivery": { "to": "sealedFile", "path": path, "publicKey": keys.public } });
+            c["initial_password"] =
+                serde_json::json!({ "method": method, "delivery": { "to": "sealed_file", "path": path, "public_key": keys.public } });
         });
         let n = usize::from(method == "attribute");
         let anchor = create(&target, place.person(n)).await;

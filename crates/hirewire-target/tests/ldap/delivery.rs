@@ -13,8 +13,8 @@ pub(crate) async fn sealed_file(place: Place) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sealed");
     let target = place.target_with(|c| {
-        c["initialPassword"] =
-            serde_json::json!({ "length": 20, "delivery": { "to": "sealedFile", "path": path, "publicKey": keys.public } });
+        c["initial_password"] =
+            serde_json::json!({ "length": 20, "delivery": { "to": "sealed_file", "path": path, "public_key": keys.public } });
     });
     for n in 0..3 {
         create(&target, place.person(n)).await;
@@ -36,9 +36,9 @@ pub(crate) async fn mail_to_the_manager(place: Place) {
     };
     let folder = smtp.get("SMTP_MAIL_DIR").to_owned();
     let target = place.target_with(|c| {
-        c["initialPassword"] = serde_json::json!({ "delivery": {
-            "to": "managerMail", "host": "127.0.0.1", "port": smtp.get("SMTP_PORT").parse::<u16>().unwrap(),
-            "caFile": smtp.get("SMTP_CA_FILE"), "from": "hirewire@corp.example", "fallback": "helpdesk@corp.example",
+        c["initial_password"] = serde_json::json!({ "delivery": {
+            "to": "manager_mail", "host": "127.0.0.1", "port": smtp.get("SMTP_PORT").parse::<u16>().unwrap(),
+            "ca_file": smtp.get("SMTP_CA_FILE"), "from": "hirewire@corp.example", "fallback": "helpdesk@corp.example",
         }});
     });
     let boss = create(&target, place.person(1)).await;
@@ -63,8 +63,8 @@ pub(crate) async fn mail_to_the_manager(place: Place) {
     assert!(mail.contains(&place.key(1)));
     // A server whose certificate is not verified gets nothing.
     let wrong = place.target_with(|c| {
-        c["initialPassword"] = serde_json::json!({ "delivery": {
-            "to": "managerMail", "host": "127.0.0.1", "port": smtp.get("SMTP_PORT").parse::<u16>().unwrap(),
+        c["initial_password"] = serde_json::json!({ "delivery": {
+            "to": "manager_mail", "host": "127.0.0.1", "port": smtp.get("SMTP_PORT").parse::<u16>().unwrap(),
             "from": "hirewire@corp.example", "fallback": "helpdesk@corp.example",
         }});
     });
@@ -95,8 +95,8 @@ pub(crate) async fn webhook(place: Place) {
         }
     });
     let target = place.target_with(|c| {
-        c["initialPassword"] = serde_json::json!({ "delivery": {
-            "to": "webhook", "url": format!("http://127.0.0.1:{port}/new"), "signingSecret": "key",
+        c["initial_password"] = serde_json::json!({ "delivery": {
+            "to": "webhook", "url": format!("http://127.0.0.1:{port}/new"), "signing_secret": "key",
         }});
     });
     let anchor = create(&target, place.person(1)).await;
@@ -109,7 +109,7 @@ pub(crate) async fn webhook(place: Place) {
         .await
         .unwrap();
     let off_loopback = serde_json::from_value(serde_json::json!({
-        "to": "webhook", "url": "http://example.org/new", "signingSecret": "key",
+        "to": "webhook", "url": "http://example.org/new", "signing_secret": "key",
     }));
     assert!(hirewire_target::delivery::Delivery::new(&off_loopback.unwrap()).is_err());
 }

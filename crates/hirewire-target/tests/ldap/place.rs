@@ -70,12 +70,12 @@ impl Place {
         let get = |ad, inet| self.part.get(self.pick(ad, inet)).to_owned();
         serde_json::json!({
             "urls": [get("AD_URL", "LDAP_URL")],
-            "dialect": self.pick("activeDirectory", "inetOrgPerson"),
+            "dialect": self.pick("active_directory", "inetOrgPerson"),
             "bind": { "method": "simple", "name": get("AD_MOVER_DN", "LDAP_BIND_DN"), "password": get("AD_PASSWORD", "LDAP_PASSWORD") },
-            "baseDn": get("AD_BASE_DN", "LDAP_BASE_DN"),
+            "base_dn": get("AD_BASE_DN", "LDAP_BASE_DN"),
             "container": self.unit,
-            "tls": { "caFile": get("AD_CA_FILE", "LDAP_CA_FILE") },
-            "answerSeconds": 20,
+            "tls": { "ca_file": get("AD_CA_FILE", "LDAP_CA_FILE") },
+            "answer_seconds": 20,
         })
     }
 

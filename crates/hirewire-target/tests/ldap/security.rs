@@ -45,7 +45,7 @@ pub(crate) async fn empty_password_is_refused(place: Place) {
 pub(crate) async fn wrong_authority_is_refused(place: Place) {
     let other = place.pick(crate::parts::slapd().unwrap(), crate::parts::samba().unwrap());
     let file = other.folder.join("tls/ca.pem");
-    let target = place.target_with(|c| c["tls"]["caFile"] = file.to_string_lossy().into_owned().into());
+    let target = place.target_with(|c| c["tls"]["ca_file"] = file.to_string_lossy().into_owned().into());
     let reason = locked(find(&target, place.key_name(), "x").await);
     assert!(reason.contains("certificate"), "{reason}");
     let system = place.target_with(|c| c["tls"] = serde_json::json!({}));
@@ -58,10 +58,10 @@ pub(crate) async fn wrong_authority_is_refused(place: Place) {
     }
     let missing = serde_json::from_value::<LdapConfig>({
         let mut c = place.config_json();
-        c["tls"]["caFile"] = "/nonexistent/ca.pem".into();
+        c["tls"]["ca_file"] = "/nonexistent/ca.pem".into();
         c
     });
-    assert_eq!(LdapTarget::new(missing.unwrap()).err().map(|e| e.setting), Some("tls.caFile"));
+    assert_eq!(LdapTarget::new(missing.unwrap()).err().map(|e| e.setting), Some("tls.ca_file"));
 }
 
 pub(crate) async fn starttls_works(place: Place) {

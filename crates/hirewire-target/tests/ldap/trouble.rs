@@ -283,7 +283,7 @@ pub(crate) async fn inet_schema_violation(place: Place) {
 
 /// More accounts than an unpaged search may give (500).
 pub(crate) async fn inet_size_limit(place: Place) {
-    let target = place.target_with(|c| c["baseDn"] = place.unit.clone().into());
+    let target = place.target_with(|c| c["base_dn"] = place.unit.clone().into());
     let steps: Vec<Step> = (0..620).map(|n| Step::Create { attributes: place.person(n) }).collect();
     assert!(target.apply(&steps).await.iter().all(Result::is_ok));
     let mut count = 0;
@@ -334,8 +334,8 @@ pub(crate) async fn inet_server_restarts(_: Place) {
 pub(crate) async fn inet_server_hangs(_: Place) {
     let place = own_slapd().await;
     let target = place.target_with(|c| {
-        c["answerSeconds"] = 1.into();
-        c["connectSeconds"] = 1.into();
+        c["answer_seconds"] = 1.into();
+        c["connect_seconds"] = 1.into();
     });
     let anchor = create(&target, place.person(1)).await;
     place.part.signal("STOP");
@@ -433,10 +433,10 @@ pub(crate) async fn ad_server_hangs(_: Place) {
     let keys = KeyPair::generate().unwrap();
     let path = place.part.folder.join("sealed");
     let target = place.target_with(|c| {
-        c["answerSeconds"] = 2.into();
-        c["connectSeconds"] = 2.into();
-        c["initialPassword"] =
-            serde_json::json!({ "delivery": { "to": "sealedFile", "path": path, "publicKey": keys.public } });
+        c["answer_seconds"] = 2.into();
+        c["connect_seconds"] = 2.into();
+        c["initial_password"] =
+            serde_json::json!({ "delivery": { "to": "sealed_file", "path": path, "public_key": keys.public } });
     });
     create(&target, place.person(0)).await;
     let steps: Vec<Step> = (1..60).map(|n| Step::Create { attributes: place.person(n) }).collect();

@@ -121,11 +121,14 @@ fn person(global: &Global, arguments: &ExplainArgs, printer: &mut Printer) -> Re
         ))?;
     }
     printer.line("")?;
-    let is_empty = |trace: &&ValueTrace| trace.new.is_none() && matches!(trace.why, Why::NullNotFlowed | Why::FlowOnlyOnCreate);
+    let is_empty = |trace: &&ValueTrace| {
+        trace.new.is_none() && matches!(trace.why, Why::NullNotFlowed | Why::FlowOnlyOnCreate)
+    };
     for trace in examined.traces.iter().filter(|trace| !is_empty(trace)) {
         show_trace(trace, changed.get(trace.attribute.as_str()), printer)?;
     }
-    let empty: Vec<&str> = examined.traces.iter().filter(is_empty).map(|trace| trace.attribute.as_str()).collect();
+    let empty: Vec<&str> =
+        examined.traces.iter().filter(is_empty).map(|trace| trace.attribute.as_str()).collect();
     if !empty.is_empty() {
         printer.line(&coloured(&format!("no value in the record: {}", empty.join(", ")), Colour::Quiet))?;
     }

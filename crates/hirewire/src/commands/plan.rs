@@ -127,14 +127,17 @@ fn show_person(person: &PersonPlan, brief: bool, printer: &mut Printer) -> Resul
         PlanAction::Reject => ("!", Colour::Bad),
     };
     let reason = person.reason.as_deref().map(|reason| format!("  {}", plain(reason))).unwrap_or_default();
-    let new = |name: &str| person.changes.iter().find(|change| change.attribute == name).map(|change| value(&change.new));
+    let new = |name: &str| {
+        person.changes.iter().find(|change| change.attribute == name).map(|change| value(&change.new))
+    };
     let summary = match person.action {
         PlanAction::Create if brief => {
             let state = match new("accountEnabled").as_deref() {
                 Some("false") => Some("disabled".to_owned()),
                 _ => None,
             };
-            let parts = [new("displayName").or_else(|| new("cn")), new("userPrincipalName"), new("jobTitle"), state];
+            let parts =
+                [new("displayName").or_else(|| new("cn")), new("userPrincipalName"), new("jobTitle"), state];
             format!("  {}", parts.into_iter().flatten().collect::<Vec<_>>().join(" · "))
         }
         _ => String::new(),

@@ -35,8 +35,11 @@ pub(crate) fn serve(global: &Global, arguments: &ServeArgs, printer: &mut Printe
     let mut settings = Settings::new(mode, context.tenant()?, &domain);
     settings.public_base.clone_from(&section.public_url);
     let clock = Arc::new(Clock::default());
-    let target =
-        AnyTarget::open(&context.project.file.target[&job.section.target], &context.project.state())?;
+    let target = AnyTarget::open(
+        &context.project.file.target[&job.section.target],
+        &context.project.folder,
+        &context.project.state(),
+    )?;
     let engine = context.settings(job.section);
     let service = Arc::new(LocalService::new(
         context.store.clone(),
