@@ -1,6 +1,7 @@
 //! What `plan` and `sync` share: the exports of a job, who is looked at, what holds.
 use std::collections::HashSet;
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use hirewire_engine::safety::{self, Held, Hold};
 use hirewire_job::{
@@ -14,6 +15,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::json;
 use sha2::{Digest, Sha256};
+use tokio::runtime::Runtime;
 
 use crate::cli::CycleArgs;
 use crate::context::{Context, OpenJob};
@@ -385,11 +387,15 @@ pub(crate) fn digest(document: &PlanDocument) -> String {
     hex::encode(hash.finalize())
 }
 
-/// Runs asynchronous work from a command.
+/// Runs asynchronous work from a command or a worker thread. One runtime serves the whole process, because a target's
+/// connections live on the runtime that opened them.
 pub(crate) fn block_on<F: Future>(work: F) -> F::Output {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("the system gives timers and sockets")
-        .block_on(work)
+    static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+        tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .expect("the system gives threads, timers and sockets")
+    });
+    RUNTIME.block_on(work)
 }

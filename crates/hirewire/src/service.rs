@@ -164,6 +164,7 @@ impl Shared {
             progress: &mut |_| (),
             more: &mut || false,
         }));
+        block_on(self.target.finish_cycle());
         result.map(|_| ()).map_err(internal)
     }
 

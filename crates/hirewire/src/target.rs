@@ -41,6 +41,15 @@ impl AnyTarget {
         }
     }
 
+    /// What is left to do when a cycle's references are written: letters that waited for a manager. Returns how many
+    /// could not be delivered.
+    pub(crate) async fn finish_cycle(&self) -> usize {
+        match self {
+            Self::Embedded(_) => 0,
+            Self::Ldap(target) => target.deliver_waiting().await,
+        }
+    }
+
     /// The embedded directory, if it is one.
     pub(crate) fn embedded(&self) -> Option<&EmbeddedDirectory> {
         match self {

@@ -60,6 +60,12 @@ pub(crate) fn run(global: &Global, arguments: &SyncArgs, printer: &mut Printer) 
             return Err(Report::new("stopped; nothing was changed"));
         };
         let (report, rejects) = apply(&context, &job, &feeds, now, &holds)?;
+        let undelivered = cycle::block_on(job.target.finish_cycle());
+        if undelivered > 0 {
+            say(&format!(
+                "{undelivered} first passwords could not be delivered yet; they are tried again with the next cycle"
+            ));
+        }
         let mut document = report.document;
         for (feed, rejects) in feeds.iter().zip(&rejects) {
             feed.rejected(&feed.scan.rejects, &mut document);
