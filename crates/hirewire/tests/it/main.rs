@@ -1,5 +1,7 @@
 //! The product as its users start it: the binary, real files, the embedded directory.
 mod clients;
+mod docs;
+mod files;
 mod hirewire;
 mod kill;
 mod samples;
