@@ -84,6 +84,8 @@ struct Run<'r, 'a, T> {
     document: PlanDocument,
     counts: CycleCounts,
     dealt: u64,
+    /// People for whom nothing but a reference is to be written, once it can be resolved.
+    only_waiting: HashSet<String>,
     locked: Option<TargetError>,
 }
 
@@ -142,6 +144,7 @@ impl<T: Target> Runner<'_, T> {
             document: PlanDocument::default(),
             counts: CycleCounts::default(),
             dealt: 0,
+            only_waiting: HashSet::new(),
             locked: None,
         };
         let result = run.all(also, progress, more).await;
@@ -170,6 +173,7 @@ impl<T: Target> Runner<'_, T> {
             document: PlanDocument::default(),
             counts: CycleCounts::default(),
             dealt: 0,
+            only_waiting: HashSet::new(),
             locked: None,
         };
         let result = run.again(anchors.into_iter().map(Item::again).collect(), &mut |_| ()).await;
@@ -266,7 +270,11 @@ impl<T: Target> Run<'_, '_, T> {
             / i64::try_from(count.max(1)).unwrap_or(1);
         let mut people = Vec::with_capacity(decided.len());
         for ((decided, held), exported) in decided.into_iter().zip(held).zip(exported) {
-            report::add(&mut self.document, self.runner.schema, &decided, &|_| true, false);
+            report::add(&mut self.document, self.runner.schema, &decided, &|_| false, false);
+            let waits = decided.plan.references.iter().any(|r| r.status == ReferenceStatus::Pending);
+            if waits && decided.plan.action == Action::Skip {
+                self.only_waiting.insert(decided.known.anchor().to_owned());
+            }
             self.count(&decided, held, &exported);
             people.push(self.result(decided, held, exported, duration));
         }
@@ -541,6 +549,12 @@ impl<T: Target> Run<'_, '_, T> {
             match &answer {
                 Ok(applied) if !applied.changed => {}
                 answer => {
+                    if answer.is_ok() && self.only_waiting.remove(&reference.anchor) {
+                        self.document.totals.skip -= 1;
+                        self.document.totals.update += 1;
+                        self.counts.skipped -= 1;
+                        self.counts.updated += 1;
+                    }
                     let refused = answer.as_ref().err();
                     result.log.push(entry::reference_entry(
                         self.now,

@@ -32,7 +32,10 @@ pub(crate) fn run(arguments: &[String]) -> Result<bool> {
         people::write(&large, rows)?;
     }
     let mut figures = Vec::new();
-    if wanted("scan") || wanted("no-change") {
+    if wanted("scan") {
+        figures.push(scan(&large)?);
+    }
+    if wanted("no-change") {
         figures.extend(no_change(&binary, &large, &folder)?);
     }
     if wanted("first-sync") {
@@ -82,7 +85,43 @@ fn median(mut times: Vec<Duration>) -> f64 {
     times[times.len() / 2].as_secs_f64()
 }
 
-/// Reading and hashing alone (`--scan-only` is what `plan` does first), and a re-run over a synced export.
+/// Reading and hashing every row and comparing with what is known, against a bare loop over the records.
+fn scan(path: &Path) -> Result<Figure> {
+    let proposal = hirewire_source::sniff(path)?;
+    let base = path.parent().context("a folder")?;
+    let date = jiff::civil::date(2025, 3, 3);
+    let export = hirewire_source::Export::open(&proposal.config, base)?;
+    let mut known = hirewire_source::Fingerprints::default();
+    let first = export.scan(&known, date)?;
+    let mut entries = first.refreshed.clone();
+    export.records(&first, |mapped| {
+        entries.push(mapped.entry);
+        Ok(())
+    })?;
+    known.update(entries);
+    known.set_columns(first.columns.clone());
+    let (mut ours, mut bare) = (Vec::new(), Vec::new());
+    for round in 0..5 {
+        println!("bench: scan, round {}", round + 1);
+        bare.push(measure::bare_csv(path)?.1);
+        let began = std::time::Instant::now();
+        let scan = export.scan(&known, date)?;
+        ours.push(began.elapsed());
+        if scan.counts.unchanged != scan.counts.records {
+            bail!("the second scan found changes: {:?}", scan.counts);
+        }
+    }
+    let (ours, bare) = (median(ours), median(bare));
+    Ok(Figure {
+        name: "reading, hashing and comparing / bare csv loop".into(),
+        ratio: ours / bare,
+        limit: 2.0,
+        at_most: true,
+        detail: format!("{ours:.2} s against {bare:.2} s"),
+    })
+}
+
+/// A re-run over a synced export: time against a loop that hashes each row, and peak memory.
 fn no_change(binary: &Path, export: &Path, folder: &Path) -> Result<Vec<Figure>> {
     let home = folder.join("no-change");
     project(binary, &home, export)?;
