@@ -1,5 +1,5 @@
 //! From an export into the inbox: people who are new or changed become operations of bulk requests.
-use hirewire_source::{Entry, Export, Fingerprints, Reject, Scan, SourceError};
+use hirewire_source::{Entry, Export, Fingerprints, Reading, Reject, Scan, SourceError};
 use hirewire_store::{Deduplicate, JobKey, NewOperation, NewUpload, Store};
 use jiff::Timestamp;
 
@@ -8,8 +8,11 @@ use crate::error::JobError;
 /// Operations of one bulk request from a file: many enough for a cheap commit, few enough for little memory.
 const OPERATIONS: usize = 1000;
 
-/// Segments after which the fingerprints are written as one again.
-const SEGMENTS: usize = 64;
+/// Segments after which the fingerprints are written anew.
+const SEGMENTS: u64 = 64;
+
+/// People in one stored segment.
+const SEGMENT: usize = 1 << 15;
 
 /// Under which name a job's fingerprints of a source are kept: each job remembers for itself what it has seen.
 pub fn fingerprint_name(source: &str, job: &str) -> String {
@@ -18,15 +21,28 @@ pub fn fingerprint_name(source: &str, job: &str) -> String {
 
 /// What the source's people looked like when this job last took them.
 pub fn fingerprints(store: &Store, name: &str) -> Result<Fingerprints, JobError> {
-    let (bytes, segments) = store.fingerprints(name)?;
-    if bytes.is_empty() {
+    let (bytes, segments) = store.fingerprint_size(name)?;
+    if segments == 0 {
         return Ok(Fingerprints::default());
     }
-    let known = Fingerprints::from_bytes(&bytes)?;
-    if segments > SEGMENTS {
-        store.replace_fingerprints(name, known.to_bytes())?;
+    let mut reading = Reading::with_capacity(usize::try_from(bytes).unwrap_or(0));
+    let mut read = Ok(());
+    store.fingerprints(name, |segment| {
+        if read.is_ok() {
+            read = reading.absorb(segment);
+        }
+    })?;
+    read?;
+    let known = reading.finish();
+    if segments > SEGMENTS + (known.len() / SEGMENT) as u64 {
+        keep_fingerprints(store, name, &known)?;
     }
     Ok(known)
+}
+
+/// Writes a source's fingerprints anew.
+pub fn keep_fingerprints(store: &Store, name: &str, known: &Fingerprints) -> Result<(), JobError> {
+    Ok(store.replace_fingerprints(name, known.segments(SEGMENT))?)
 }
 
 /// One source's people on their way into one job's inbox.

@@ -20,7 +20,7 @@ mod undo;
 pub use decide::Examined;
 pub use document::{Basis, PersonPlan, PlanAction, PlanDocument, PlannedChange, Totals, Warning};
 pub use error::JobError;
-pub use feed::{Feed, fingerprint_name, fingerprints, origin};
+pub use feed::{Feed, fingerprint_name, fingerprints, keep_fingerprints, origin};
 pub use people::{Cause, Item};
 pub use runner::{CycleReport, RunOptions, Runner, safety_totals};
 pub use undo::UndoPerson;

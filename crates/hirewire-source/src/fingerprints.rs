@@ -29,7 +29,7 @@ pub struct Entry {
 /// Fingerprints of everybody that the source knows, as after the last run that was stored.
 ///
 /// The bytes of [`Fingerprints::segment`] may be kept one after the other and are read again with
-/// [`Fingerprints::absorb`] in the same order; [`Fingerprints::to_bytes`] is all of it in one segment.
+/// [`Reading::absorb`] in the same order; [`Fingerprints::to_bytes`] is all of it in one segment.
 #[derive(Debug, Clone)]
 pub struct Fingerprints {
     seed: u64,
@@ -146,14 +146,35 @@ impl Fingerprints {
         bytes
     }
 
-    /// Reads stored bytes: one segment or several behind each other.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, SourceError> {
-        let mut fingerprints = Self::new(0);
-        fingerprints.absorb(bytes)?;
-        Ok(fingerprints)
+    /// Everything in segments of at most `entries` people each, in the order in which they are read fastest.
+    pub fn segments(&self, entries: usize) -> Vec<Vec<u8>> {
+        self.entries.chunks(entries.max(1)).map(|chunk| self.segment(chunk)).collect()
     }
 
-    /// Reads further segments; entries of a later one replace those before.
+    /// Reads stored bytes: one segment or several behind each other.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, SourceError> {
+        let mut reading = Reading::default();
+        reading.absorb(bytes)?;
+        Ok(reading.finish())
+    }
+}
+
+/// Stored fingerprints on their way in, segment by segment, so that they are in memory once.
+#[derive(Debug, Default)]
+pub struct Reading {
+    seed: u64,
+    entries: Vec<Entry>,
+    columns: Vec<u64>,
+    unsorted: bool,
+}
+
+impl Reading {
+    /// Makes room for so many stored bytes.
+    pub fn with_capacity(bytes: usize) -> Self {
+        Self { entries: Vec::with_capacity(bytes / WIDTH), ..Self::default() }
+    }
+
+    /// Reads one segment, or several behind each other; entries of a later one replace those before.
     pub fn absorb(&mut self, mut bytes: &[u8]) -> Result<(), SourceError> {
         let fail = |what: &str| Err(SourceError::Fingerprints(what.into()));
         while !bytes.is_empty() {
@@ -177,15 +198,30 @@ impl Fingerprints {
             let Some((body, rest)) = length.and_then(|n| rest.split_at_checked(n)) else {
                 return fail("a segment is cut off");
             };
-            let entries: Vec<Entry> = body.chunks_exact(WIDTH).map(entry).collect();
-            if self.entries.is_empty() && entries.is_sorted_by(|a, b| a.key < b.key) {
-                self.entries = entries;
-            } else {
-                self.update(entries);
+            for entry in body.chunks_exact(WIDTH).map(entry) {
+                self.unsorted |= self.entries.last().is_some_and(|last| last.key >= entry.key);
+                self.entries.push(entry);
             }
             bytes = rest;
         }
         Ok(())
+    }
+
+    /// Everybody, the newest entry of each.
+    pub fn finish(self) -> Fingerprints {
+        let Self { seed, mut entries, columns, unsorted } = self;
+        if unsorted {
+            // Stable, so that of equal keys the one read last stays last.
+            entries.sort_by_key(|entry| entry.key);
+            entries.dedup_by(|later, earlier| {
+                let same = later.key == earlier.key;
+                if same {
+                    *earlier = *later;
+                }
+                same
+            });
+        }
+        Fingerprints { seed, entries, columns }
     }
 }
 

@@ -31,7 +31,7 @@ mod text;
 pub use config::*;
 pub use export::{Change, Counts, Export, Mapped, Scan, Vanished};
 pub use finding::*;
-pub use fingerprints::{Entry, Fingerprints};
+pub use fingerprints::{Entry, Fingerprints, Reading};
 pub use mapping::LIFECYCLE;
 pub use pickup::{content_hash, file_away, find_files};
 pub use sniff::{Guess, Proposal, sniff};

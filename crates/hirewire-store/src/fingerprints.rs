@@ -1,4 +1,5 @@
-//! What a source looked like last time, as opaque bytes: segments are appended, read as one, and now and then replaced by one.
+//! What a source looked like last time, as opaque bytes: segments are appended, read one by one, and now and
+//! then replaced.
 use rusqlite::{Connection, params};
 
 use crate::error::Result;
@@ -11,27 +12,35 @@ impl Store {
         self.write(move |connection| append(connection, &source, &bytes))
     }
 
-    /// All segments of `source` in order, as one; with their number, so that the caller knows when to compact.
-    pub fn fingerprints(&self, source: &str) -> Result<(Vec<u8>, usize)> {
+    /// Bytes of all segments of `source`, and how many segments there are.
+    pub fn fingerprint_size(&self, source: &str) -> Result<(u64, u64)> {
+        self.read(|connection| {
+            let sql = "SELECT coalesce(sum(length(bytes)), 0), count(*) FROM fingerprints WHERE source = ?1";
+            let size: (i64, i64) =
+                connection.prepare_cached(sql)?.query_row([source], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            Ok((size.0.unsigned_abs(), size.1.unsigned_abs()))
+        })
+    }
+
+    /// Hands over each segment of `source` in order, one at a time, so that they are never in memory together.
+    pub fn fingerprints(&self, source: &str, mut each: impl FnMut(&[u8])) -> Result<()> {
         self.read(|connection| {
             let sql = "SELECT bytes FROM fingerprints WHERE source = ?1 ORDER BY key";
             let mut statement = connection.prepare_cached(sql)?;
             let mut rows = statement.query([source])?;
-            let (mut all, mut segments) = (Vec::new(), 0);
             while let Some(row) = rows.next()? {
-                all.extend_from_slice(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?);
-                segments += 1;
+                each(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?);
             }
-            Ok((all, segments))
+            Ok(())
         })
     }
 
-    /// Replaces all segments of `source` by one; an empty one removes them.
-    pub fn replace_fingerprints(&self, source: &str, bytes: Vec<u8>) -> Result<()> {
+    /// Replaces all segments of `source`; none removes them.
+    pub fn replace_fingerprints(&self, source: &str, segments: Vec<Vec<u8>>) -> Result<()> {
         let source = source.to_owned();
         self.write(move |connection| {
             connection.prepare_cached("DELETE FROM fingerprints WHERE source = ?1")?.execute([&source])?;
-            if bytes.is_empty() { Ok(()) } else { append(connection, &source, &bytes) }
+            segments.iter().try_for_each(|segment| append(connection, &source, segment))
         })
     }
 }

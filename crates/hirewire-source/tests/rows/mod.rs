@@ -278,7 +278,7 @@ fn nothing_panics() {
                     })
                     .unwrap();
             }
-            let mut known = Fingerprints::new(0);
+            let mut known = hirewire_source::Reading::default();
             let _ = known.absorb(&bytes);
             Ok(())
         })

@@ -263,8 +263,7 @@ fn remember_columns(context: &Context, feed: &Feed<'_>) -> Result<(), Report> {
     }
     let mut known = hirewire_job::fingerprints(&context.store, &feed.fingerprint_name)?;
     known.set_columns(feed.scan.columns.clone());
-    context.store.replace_fingerprints(&feed.fingerprint_name, known.to_bytes())?;
-    Ok(())
+    Ok(hirewire_job::keep_fingerprints(&context.store, &feed.fingerprint_name, &known)?)
 }
 
 /// Part of the names of files that are put away.
