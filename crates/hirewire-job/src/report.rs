@@ -1,4 +1,6 @@
 //! From plans to the plan document.
+use std::collections::HashSet;
+
 use hirewire_engine::CompiledSchema;
 use hirewire_engine::{Action, Plan, ReferenceStatus};
 use serde_json::Value;
@@ -49,6 +51,23 @@ pub(crate) fn person(
         (action(plan.action, &changes), reason(plan))
     };
     PersonPlan { anchor: plan.source_anchor.clone(), action, reason, changes }
+}
+
+/// How a warning about a person's attribute begins.
+pub(crate) fn about(person: &str, attribute: &str) -> String {
+    format!("{person}: {attribute}: ")
+}
+
+/// Takes back the warnings about references that could be written after all, in the same cycle.
+pub(crate) fn drop_linked(document: &mut PlanDocument, linked: &HashSet<String>) {
+    let unresolved = hirewire_engine::WarningCode::ReferenceUnresolved.code();
+    document.warnings.retain(|warning| {
+        let said = warning.anchor.as_deref().and_then(|person| {
+            let attribute = warning.message.strip_prefix(person)?.strip_prefix(": ")?.split(": ").next()?;
+            Some(about(person, attribute))
+        });
+        warning.code != unresolved || said.is_none_or(|said| !linked.contains(&said))
+    });
 }
 
 /// People are listed by anchor, warnings by person.

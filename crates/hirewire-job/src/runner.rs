@@ -86,6 +86,8 @@ struct Run<'r, 'a, T> {
     dealt: u64,
     /// People for whom nothing but a reference is to be written, once it can be resolved.
     only_waiting: HashSet<String>,
+    /// Who got which reference in the second pass, as `person: attribute: `, the way warnings about it begin.
+    linked: HashSet<String>,
     locked: Option<TargetError>,
 }
 
@@ -145,6 +147,7 @@ impl<T: Target> Runner<'_, T> {
             counts: CycleCounts::default(),
             dealt: 0,
             only_waiting: HashSet::new(),
+            linked: HashSet::new(),
             locked: None,
         };
         let result = run.all(also, progress, more).await;
@@ -174,6 +177,7 @@ impl<T: Target> Runner<'_, T> {
             counts: CycleCounts::default(),
             dealt: 0,
             only_waiting: HashSet::new(),
+            linked: HashSet::new(),
             locked: None,
         };
         let result = run.again(anchors.into_iter().map(Item::again).collect(), &mut |_| ()).await;
@@ -546,6 +550,9 @@ impl<T: Target> Run<'_, '_, T> {
             let Step::Update { anchor, changes } = step else { continue };
             let mut result = PersonResult::new(&reference.anchor);
             result.pending = Some(Vec::new());
+            if answer.is_ok() {
+                self.linked.insert(report::about(&reference.anchor, &reference.attribute));
+            }
             match &answer {
                 Ok(applied) if !applied.changed => {}
                 answer => {
@@ -597,6 +604,7 @@ impl<T: Target> Run<'_, '_, T> {
             self.runner.store.end_cycle(*key, state, self.now, self.counts, error)?;
         }
         result?;
+        report::drop_linked(&mut self.document, &self.linked);
         report::sort(&mut self.document);
         Ok(CycleReport {
             cycle: self.cycle.map(|(_, id)| id),

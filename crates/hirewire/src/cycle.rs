@@ -207,6 +207,15 @@ impl Feed<'_> {
         Some(report.help(format!("{help} (`hirewire explain {}`)", first.code)))
     }
 
+    /// How many of these people the scan counts as unchanged.
+    fn unchanged_among<'p>(&self, people: impl Iterator<Item = &'p str>) -> u64 {
+        let absent: HashSet<u64> = self.scan.vanished.iter().map(|gone| gone.key).collect();
+        let counted = |hash: u64| {
+            self.known.get(hash).is_some() && !absent.contains(&hash) && !self.scan.doubtful.contains(&hash)
+        };
+        people.filter(|person| counted(self.known.key_hash(person))).count() as u64
+    }
+
     /// The rows that were set aside, one person each.
     pub(crate) fn rejected(&self, rejects: &[Reject], document: &mut PlanDocument) {
         let mut seen = HashSet::new();
@@ -311,6 +320,8 @@ pub(crate) fn plan(
     items.extend(also(context, job, feeds, &listed)?);
     listed.extend(items.iter().map(|item| item.anchor.clone()));
     items.extend(runner.due(now)?.into_iter().filter(|anchor| !listed.contains(anchor)).map(Item::again));
+    let again = items.iter().filter(|item| !listed.contains(&item.anchor)).map(|item| item.anchor.as_str());
+    let counted_twice = feeds.iter().map(|feed| feed.unchanged_among(again.clone())).sum::<u64>();
     listed.extend(items.iter().map(|item| item.anchor.clone()));
     let mut document = block_on(runner.preview(items, now, all))?;
     for (feed, rejects) in feeds.iter().zip(&mapping_rejects) {
@@ -319,6 +330,7 @@ pub(crate) fn plan(
         document.totals.skip += feed.scan.counts.unchanged as u64;
         document.warnings.extend(feed.warnings.iter().cloned());
     }
+    document.totals.skip -= counted_twice;
     if all {
         unchanged(context, job, feeds, &listed, &mut document)?;
     }

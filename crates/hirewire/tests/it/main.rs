@@ -1,5 +1,6 @@
 //! The product as its users start it: the binary, real files, the embedded directory.
 mod clients;
+mod days;
 mod docs;
 mod files;
 mod hirewire;
