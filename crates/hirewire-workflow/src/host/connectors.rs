@@ -4,12 +4,13 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value as Json, json};
 
 use super::http::HttpClient;
 use super::outside::{Connector, ConnectorCall, Reply};
+use super::polling::{
+    FileEntry, FilePoll, PollFrom, Polled, file_id, file_path, firing, media_type, unknown_trigger,
+};
 use crate::content;
 use crate::expression::{DateTime, Value, member, percent_decode};
 use crate::run::Answer;
@@ -112,6 +113,50 @@ impl FolderConnector {
         }
     }
 
+    /// All files below a folder, in the folders inside too where `recursive`.
+    fn entries(&self, folder: &Path, recursive: bool, out: &mut Vec<FileEntry>) -> std::io::Result<()> {
+        for entry in std::fs::read_dir(folder)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                if recursive && !path.is_symlink() {
+                    self.entries(&path, recursive, out)?;
+                }
+                continue;
+            }
+            // What this adapter is writing itself is not there yet.
+            if path.extension().is_some_and(|e| e == "part") {
+                continue;
+            }
+            let modified = std::fs::metadata(&path).and_then(|d| d.modified()).ok();
+            let since = modified.and_then(|t| t.duration_since(UNIX_EPOCH).ok());
+            let Some(since) = since else { continue };
+            let relative =
+                path.strip_prefix(&self.root).unwrap_or(&path).to_string_lossy().replace('\\', "/");
+            let modified = DateTime::from_unix_nanoseconds(since.as_nanos() as i128).ticks;
+            out.push(FileEntry { path: format!("/{relative}"), modified, metadata: self.metadata(&path) });
+        }
+        Ok(())
+    }
+
+    fn poll_files(&self, call: &ConnectorCall, from: &PollFrom) -> Result<Polled, Answer> {
+        let Some(poll) = FilePoll::read(call) else { return Err(unknown_trigger(call)) };
+        let Some(folder) = self.locate(&poll.folder) else {
+            return Err(failure(403, format!("the path '{}' leads out of the folder", poll.folder)));
+        };
+        let mut listing = Vec::new();
+        self.entries(&folder, poll.recursive, &mut listing)
+            .map_err(|e| failure(404, format!("the folder '{}' cannot be read: {e}", poll.folder)))?;
+        let (due, cursor, more) = poll.due(from, listing);
+        let with_content = |file: FileEntry| {
+            let content = match poll.content.then(|| self.content(&file.path)) {
+                Some(Answer::Response { status: 200, body, .. }) => body,
+                _ => None,
+            };
+            (file, content)
+        };
+        Ok(poll.polled(due.into_iter().map(with_content).collect(), cursor, more))
+    }
+
     fn answer(&self, call: &ConnectorCall) -> Answer {
         let query = |key: &str| {
             member(&call.queries, key).map(|v| Value::from(v).to_text().into_owned()).unwrap_or_default()
@@ -172,46 +217,13 @@ impl FolderConnector {
     }
 }
 
-/// A connector's id of a path: base64 of the percent-encoded path with small hex digits.
-fn file_id(path: &str) -> String {
-    let mut encoded = String::new();
-    for byte in path.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.') {
-            encoded.push(byte as char);
-        } else {
-            encoded.push_str(&format!("%{byte:02x}"));
-        }
-    }
-    STANDARD.encode(encoded)
-}
-
-/// The path behind an id, or the text itself where somebody wrote a plain path; segments come encoded twice.
-fn file_path(id: &str) -> String {
-    let once = percent_decode(&percent_decode(id, false), false);
-    let decoded = STANDARD
-        .decode(&once)
-        .ok()
-        .and_then(|b| String::from_utf8(b).ok())
-        .filter(|t| t.starts_with("%2f") || t.starts_with("%2F") || t.starts_with('/'));
-    decoded.map_or(once, |text| percent_decode(&text, false))
-}
-
-fn media_type(name: &str) -> &'static str {
-    match name.rsplit('.').next().unwrap_or_default().to_ascii_lowercase().as_str() {
-        "csv" => "text/csv",
-        "json" => "application/json",
-        "xml" => "application/xml",
-        "html" | "htm" => "text/html",
-        "xlsx" => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-        "zip" => "application/zip",
-        "pdf" => "application/pdf",
-        _ => "text/plain",
-    }
-}
-
 impl Connector for FolderConnector {
     fn call(&self, call: ConnectorCall) -> Reply<'_, Answer> {
         Box::pin(std::future::ready(self.answer(&call)))
+    }
+
+    fn poll(&self, call: ConnectorCall, from: PollFrom) -> Reply<'_, Result<Polled, Answer>> {
+        Box::pin(std::future::ready(self.poll_files(&call, &from)))
     }
 }
 
@@ -233,6 +245,34 @@ impl Connector for Passthrough {
         Box::pin(async move {
             let uri = format!("{}{}", self.endpoint.trim_end_matches('/'), call.path);
             self.http.send(&call.method, &uri, &call.queries, &call.headers, call.body.as_ref(), None).await
+        })
+    }
+
+    /// Polls as the service does: 200 fires, 202 does not, and `Location` (the cursor) is where the next poll goes.
+    fn poll(&self, call: ConnectorCall, from: PollFrom) -> Reply<'_, Result<Polled, Answer>> {
+        Box::pin(async move {
+            let location = match &from {
+                PollFrom::After(cursor) => cursor.as_str().map(str::to_owned),
+                _ => None,
+            };
+            let uri = format!("{}{}", self.endpoint.trim_end_matches('/'), call.path);
+            let (uri, queries) = match location {
+                Some(location) => (location, Map::new()),
+                None => (uri, call.queries.clone()),
+            };
+            let answer =
+                self.http.send(&call.method, &uri, &queries, &call.headers, call.body.as_ref(), None).await;
+            let Answer::Response { status, headers, body } = answer else { return Err(answer) };
+            if status != 200 && status != 202 {
+                return Err(Answer::Response { status, headers, body });
+            }
+            let next = member(&headers, "Location").and_then(Json::as_str);
+            let cursor = next.map_or(Json::Null, Json::from);
+            // The first poll only fetches the state, as in the service.
+            if status == 202 || from == PollFrom::Activation && next.is_some() {
+                return Ok(Polled::nothing(cursor));
+            }
+            Ok(Polled { firings: vec![firing(headers, body)], cursor, more: false })
         })
     }
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde_json::{Map, Value as Json};
 
 use super::http::HttpClient;
+use super::polling::{PollFrom, Polled, unknown_trigger};
 use crate::expression::{DateTime, same_name};
 use crate::run::{Answer, Call, Effect};
 
@@ -46,6 +47,13 @@ pub struct ConnectorCall {
 pub trait Connector: Send + Sync {
     /// Answers an operation in the service's shape; an unknown one with 404 that names method and path.
     fn call(&self, call: ConnectorCall) -> Reply<'_, Answer>;
+
+    /// Looks for what is new since `from`, for a trigger whose call this is. An answer that is no success, or no answer,
+    /// is the error; it is judged by the retry policy. Without triggers this default refuses.
+    fn poll(&self, call: ConnectorCall, from: PollFrom) -> Reply<'_, Result<Polled, Answer>> {
+        let _ = from;
+        Box::pin(std::future::ready(Err(unknown_trigger(&call))))
+    }
 }
 
 /// Starts child workflows.
