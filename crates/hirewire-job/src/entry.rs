@@ -13,6 +13,30 @@ use serde_json::Value;
 /// What a log shows in place of a value that a mapping marks as `Redact`, and of passwords.
 const REDACTED: &str = "[Redact]";
 
+/// What holds a change back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hold {
+    /// A threshold: it waits for approval.
+    Threshold,
+    /// The number is known with another name and address: somebody has to look.
+    Review,
+}
+
+impl Hold {
+    /// `SkipReason` in the log; removals that are held are told as Entra tells them (spec/engine.md §15).
+    fn reason(self, action: Action) -> &'static str {
+        match self {
+            Self::Review => "HeldForReview",
+            Self::Threshold if removes(action) => "TooManyDeletes",
+            Self::Threshold => "HeldByThreshold",
+        }
+    }
+}
+
+fn removes(action: Action) -> bool {
+    matches!(action, Action::Disable | Action::Delete)
+}
+
 /// Everything that is known when a person has been dealt with.
 pub(crate) struct Dealt<'a> {
     /// When.
@@ -31,8 +55,8 @@ pub(crate) struct Dealt<'a> {
     pub(crate) references: &'a [Change],
     /// Why the target refused.
     pub(crate) refused: Option<&'a TargetError>,
-    /// Held back by a threshold.
-    pub(crate) held: bool,
+    /// Why nothing was written although something would have changed.
+    pub(crate) held: Option<Hold>,
     /// The upload.
     pub(crate) upload: Option<UploadId>,
     /// The client's name of the operation.
@@ -48,12 +72,16 @@ pub(crate) fn entry(dealt: &Dealt<'_>) -> NewLogEntry {
     let plan = dealt.plan;
     let failed = dealt.refused.is_some() || plan.action == Action::Fail;
     let error = error_of(dealt);
-    let modified = if failed || dealt.held { Vec::new() } else { modified(dealt) };
+    let modified = if failed || dealt.held.is_some() { Vec::new() } else { modified(dealt) };
     let target = dealt.target.or(plan.target_anchor.as_deref());
     NewLogEntry {
         time: dealt.time,
         change: None,
-        action: if dealt.held { LogAction::StagedDelete } else { action(plan.action) },
+        action: if dealt.held == Some(Hold::Threshold) && removes(plan.action) {
+            LogAction::StagedDelete
+        } else {
+            action(plan.action)
+        },
         status: status(dealt, failed),
         duration: dealt.duration,
         upload: dealt.upload,
@@ -122,7 +150,7 @@ fn action(action: Action) -> LogAction {
 fn status(dealt: &Dealt<'_>, failed: bool) -> LogStatus {
     if failed {
         LogStatus::Failure
-    } else if dealt.held || dealt.plan.action == Action::Skip {
+    } else if dealt.held.is_some() || dealt.plan.action == Action::Skip {
         LogStatus::Skipped
     } else if dealt.plan.warnings.iter().all(|w| w.code == WarningCode::ReferenceUnresolved) {
         // A manager who is not there yet is no reservation: the step says it, and the link follows (§8.6).
@@ -304,8 +332,8 @@ fn last_step(
         ];
         return Some(step(export, LogStatus::Failure, details));
     }
-    if dealt.held {
-        let details = vec![identifier, ("SkipReason".to_owned(), "TooManyDeletes".to_owned())];
+    if let Some(hold) = dealt.held {
+        let details = vec![identifier, ("SkipReason".to_owned(), hold.reason(plan.action).to_owned())];
         return Some(step(StepName::EntrySynchronizationSkip, LogStatus::Skipped, details));
     }
     let mut details = Vec::new();

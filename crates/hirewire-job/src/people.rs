@@ -25,6 +25,8 @@ pub enum Cause {
     Again,
     /// The person is gone from the source and to be deleted.
     Gone,
+    /// Somebody looked at a record that was held for review and says that it is the same person.
+    Reviewed,
 }
 
 /// One person to be looked at.
@@ -49,6 +51,11 @@ impl Item {
     /// A person who is gone from the source for good.
     pub fn gone(anchor: impl Into<String>) -> Self {
         Self { anchor: anchor.into(), data: None, origin: None, cause: Cause::Gone }
+    }
+
+    /// A record that was held for review and is the same person's after all.
+    pub fn reviewed(anchor: impl Into<String>, data: String) -> Self {
+        Self { anchor: anchor.into(), data: Some(data), origin: None, cause: Cause::Reviewed }
     }
 
     /// An operation that a preview looks at before it is accepted.
@@ -115,8 +122,9 @@ impl Known {
             Some(text) if text == data => {}
             Some(text) => {
                 let stored: Value = serde_json::from_str(text).map_err(|e| unreadable(&item.anchor, e))?;
-                stranger = hirewire_engine::identity::same_person(&stored, &record)
-                    == hirewire_engine::identity::Verdict::Review;
+                stranger = item.cause != Cause::Reviewed
+                    && hirewire_engine::identity::same_person(&stored, &record)
+                        == hirewire_engine::identity::Verdict::Review;
                 let merged = merge(stored, &record);
                 if let (Some(dates), Value::Object(members)) = (merged.get(LIFECYCLE), &mut record) {
                     members.entry(LIFECYCLE).or_insert_with(|| dates.clone());

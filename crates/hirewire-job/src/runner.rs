@@ -71,6 +71,8 @@ pub struct CycleReport {
     pub counts: CycleCounts,
     /// People whose change waits for approval.
     pub held: u64,
+    /// People who were looked at although nothing arrived for them.
+    pub looked_at: Vec<String>,
 }
 
 /// A running cycle.
@@ -88,6 +90,7 @@ struct Run<'r, 'a, T> {
     only_waiting: HashSet<String>,
     /// Who got which reference in the second pass, as `person: attribute: `, the way warnings about it begin.
     linked: HashSet<String>,
+    looked_at: Vec<String>,
     locked: Option<TargetError>,
 }
 
@@ -148,6 +151,7 @@ impl<T: Target> Runner<'_, T> {
             dealt: 0,
             only_waiting: HashSet::new(),
             linked: HashSet::new(),
+            looked_at: Vec::new(),
             locked: None,
         };
         let result = run.all(also, progress, more).await;
@@ -166,6 +170,16 @@ impl<T: Target> Runner<'_, T> {
         now: Timestamp,
         kind: CycleKind,
     ) -> Result<CycleReport, JobError> {
+        self.run_items(anchors.into_iter().map(Item::again).collect(), now, kind).await
+    }
+
+    /// A cycle over just these people.
+    pub async fn run_items(
+        &self,
+        items: Vec<Item>,
+        now: Timestamp,
+        kind: CycleKind,
+    ) -> Result<CycleReport, JobError> {
         let mut run = Run {
             runner: self,
             now,
@@ -178,9 +192,10 @@ impl<T: Target> Runner<'_, T> {
             dealt: 0,
             only_waiting: HashSet::new(),
             linked: HashSet::new(),
+            looked_at: Vec::new(),
             locked: None,
         };
-        let result = run.again(anchors.into_iter().map(Item::again).collect(), &mut |_| ()).await;
+        let result = run.again(items, &mut |_| ()).await;
         let result = match result {
             Ok(()) => run.references().await,
             Err(error) => Err(error),
@@ -229,8 +244,10 @@ impl<T: Target> Run<'_, '_, T> {
             }
             self.batch(batch, progress).await?;
         }
+        self.looked_at.extend(also.iter().map(|item| item.anchor.clone()));
         self.again(also, progress).await?;
         let due = self.runner.due(self.now)?;
+        self.looked_at.extend(due.iter().cloned());
         self.again(due.into_iter().map(Item::again).collect(), progress).await?;
         self.references().await
     }
@@ -419,7 +436,7 @@ impl<T: Target> Run<'_, '_, T> {
         };
         let (id, upload, bulk_id) = match &known.item.cause {
             Cause::Operation { id, upload, bulk_id } => (*id, *upload, bulk_id.as_deref()),
-            Cause::Again | Cause::Gone => (None, None, None),
+            Cause::Again | Cause::Gone | Cause::Reviewed => (None, None, None),
         };
         let reason = reason_of(&plan, &exported, held, known.stranger);
         // Nobody wants an entry for "still nothing to do" of a person who only came due.
@@ -434,7 +451,7 @@ impl<T: Target> Run<'_, '_, T> {
                 target: exported.anchor.as_deref(),
                 references: &exported.references,
                 refused: exported.refused.as_ref(),
-                held: held || known.stranger,
+                held: holding(held, known.stranger),
                 upload,
                 bulk_id,
                 origin: known.item.origin.as_deref(),
@@ -609,6 +626,7 @@ impl<T: Target> Run<'_, '_, T> {
         Ok(CycleReport {
             cycle: self.cycle.map(|(_, id)| id),
             held: self.counts.held,
+            looked_at: self.looked_at,
             document: self.document,
             counts: self.counts,
         })
@@ -698,6 +716,14 @@ fn reason_of(
             Some(detail) => format!("{reason}: {detail}"),
             None => reason.code().to_owned(),
         }),
+    }
+}
+
+fn holding(held: bool, stranger: bool) -> Option<entry::Hold> {
+    match (stranger, held) {
+        (true, _) => Some(entry::Hold::Review),
+        (false, true) => Some(entry::Hold::Threshold),
+        (false, false) => None,
     }
 }
 

@@ -201,6 +201,8 @@ struct BatchWriter<'c> {
     queued: CachedStatement<'c>,
     outcome: CachedStatement<'c>,
     dequeue: CachedStatement<'c>,
+    /// Whether anything of the job waits for a decision; asked once, because it rarely does.
+    holds_open: bool,
 }
 
 impl<'c> BatchWriter<'c> {
@@ -227,6 +229,7 @@ impl<'c> BatchWriter<'c> {
             queued: connection.prepare_cached(queued)?,
             outcome: connection.prepare_cached(outcome)?,
             dequeue: connection.prepare_cached("DELETE FROM queue WHERE id = ?1")?,
+            holds_open: holds::any_open(connection, batch.job)?,
         })
     }
 
@@ -296,6 +299,9 @@ impl<'c> BatchWriter<'c> {
             )?;
         }
         self.escrow(person)?;
+        if self.holds_open && person.holds.is_empty() && !person.outcomes.is_empty() {
+            holds::supersede(self.connection, self.job, &person.anchor, self.now)?;
+        }
         for hold in &person.holds {
             holds::put(self.connection, self.job, self.cycle, &person.anchor, hold, self.now)?;
         }

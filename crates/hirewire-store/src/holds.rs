@@ -114,6 +114,21 @@ pub(crate) fn put(
     Ok(())
 }
 
+/// Whether anything of the job waits for a decision.
+pub(crate) fn any_open(connection: &Connection, job: JobKey) -> Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM holds WHERE job = ?1 AND decision IS NULL)";
+    Ok(connection.prepare_cached(sql)?.query_row([job.0], |row| row.get(0))?)
+}
+
+/// A later record of the person was dealt with: what waited is no longer of interest.
+pub(crate) fn supersede(connection: &Connection, job: JobKey, anchor: &str, now: i64) -> Result<()> {
+    let sql = "UPDATE holds SET decision = ?3, decided = ?4, decided_by = '' \
+               WHERE job = ?1 AND anchor = ?2 AND decision IS NULL";
+    let superseded = Decision::Superseded.as_str();
+    connection.prepare_cached(sql)?.execute(params![job.0, anchor, superseded, now])?;
+    Ok(())
+}
+
 fn read_hold(row: &Row<'_>) -> rusqlite::Result<Hold> {
     let decision = match row.get_ref(6)?.as_str_or_null()? {
         None => None,

@@ -71,6 +71,8 @@ pub(crate) enum Command {
     Undo(UndoArgs),
     /// Let a cycle's held changes happen.
     Approve(ApproveArgs),
+    /// Numbers that came back with another person's name and address: list them, or decide about one.
+    Review(ReviewArgs),
     /// How the known people would fare under another schema. Changes nothing.
     Simulate(SimulateArgs),
     /// Restart a job: what to reset, as in Graph's resetScope.
@@ -301,6 +303,23 @@ pub(crate) struct UndoArgs {
 pub(crate) struct ApproveArgs {
     /// The cycle's id, or its first characters.
     pub(crate) cycle: String,
+    /// Which job.
+    #[command(flatten)]
+    pub(crate) job: JobArg,
+}
+
+/// `hirewire review`.
+#[derive(Debug, Args)]
+pub(crate) struct ReviewArgs {
+    /// The person's number; without it everybody who waits is listed.
+    #[arg(requires = "verdict")]
+    pub(crate) person: Option<String>,
+    /// It is the same person with a new name and address: apply the record.
+    #[arg(long, group = "verdict")]
+    pub(crate) same: bool,
+    /// It is somebody else: leave the account as it is and forget the record.
+    #[arg(long, group = "verdict")]
+    pub(crate) dismiss: bool,
     /// Which job.
     #[command(flatten)]
     pub(crate) job: JobArg,

@@ -18,6 +18,7 @@ use sha2::{Digest, Sha256};
 use tokio::runtime::Runtime;
 
 use crate::cli::CycleArgs;
+use crate::commands::review;
 use crate::context::{Context, OpenJob};
 use crate::output::say;
 use crate::report::Report;
@@ -208,7 +209,7 @@ impl Feed<'_> {
     }
 
     /// How many of these people the scan counts as unchanged.
-    fn unchanged_among<'p>(&self, people: impl Iterator<Item = &'p str>) -> u64 {
+    pub(crate) fn unchanged_among<'p>(&self, people: impl Iterator<Item = &'p str>) -> u64 {
         let absent: HashSet<u64> = self.scan.vanished.iter().map(|gone| gone.key).collect();
         let counted = |hash: u64| {
             self.known.get(hash).is_some() && !absent.contains(&hash) && !self.scan.doubtful.contains(&hash)
@@ -331,6 +332,7 @@ pub(crate) fn plan(
         document.warnings.extend(feed.warnings.iter().cloned());
     }
     document.totals.skip -= counted_twice;
+    under_review(context, job, feeds, &listed, &mut document)?;
     if all {
         unchanged(context, job, feeds, &listed, &mut document)?;
     }
@@ -343,6 +345,32 @@ pub(crate) fn plan(
         holds.retain(|hold| !matches!(hold.held, Held::Creates | Held::Changes));
     }
     Ok(Planned { document, holds })
+}
+
+/// Lists the people whose last record waits for somebody's eyes, as long as no newer one has come.
+fn under_review(
+    context: &Context,
+    job: &OpenJob<'_>,
+    feeds: &[Feed<'_>],
+    listed: &HashSet<String>,
+    document: &mut PlanDocument,
+) -> Result<(), Report> {
+    for hold in review::waiting(context, job)?.into_iter().filter(|hold| !listed.contains(&hold.anchor)) {
+        let unchanged: u64 =
+            feeds.iter().map(|feed| feed.unchanged_among(std::iter::once(hold.anchor.as_str()))).sum();
+        document.totals.skip -= unchanged;
+        document.totals.add(PlanAction::Reject);
+        let since = hold.created.to_zoned(context.time_zone()).date();
+        document.people.push(PersonPlan {
+            reason: Some(format!(
+                "HeldForReview: since {since}; `hirewire review` shows why and takes a decision"
+            )),
+            anchor: hold.anchor,
+            action: PlanAction::Reject,
+            changes: Vec::new(),
+        });
+    }
+    Ok(())
 }
 
 /// Whether no cycle of the job ever got to its end.

@@ -76,6 +76,7 @@ fn run(cli: &Cli, printer: &mut Printer) -> Result<u8, Report> {
         Command::ConfigSchema => printer.json(&project::json_schema()).map(|()| DONE),
         Command::Undo(arguments) => commands::control::undo(global, arguments, printer).map(|()| DONE),
         Command::Approve(arguments) => commands::control::approve(global, arguments, printer).map(|()| DONE),
+        Command::Review(arguments) => commands::review::run(global, arguments, printer).map(|()| DONE),
         Command::Simulate(arguments) => {
             commands::control::simulate(global, arguments, printer).map(|()| DONE)
         }

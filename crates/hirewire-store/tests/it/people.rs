@@ -2,10 +2,11 @@
 use hirewire_store::log::{LogAction, LogStatus};
 use hirewire_store::{
     BatchResult, CycleCounts, CycleKind, CycleState, Decision, EscrowChange, JobKey, LinkChange, NewEscrow,
-    NewHold, NewReference, PersonResult, PersonWrite, Store, StoreError,
+    NewHold, NewReference, OperationId, OperationOutcome, OperationStatus, PersonResult, PersonWrite, Store,
+    StoreError,
 };
 
-use crate::{at, entry, linked, memory};
+use crate::{at, entry, linked, memory, upload};
 
 fn commit(store: &Store, job: JobKey, people: Vec<PersonResult>) -> Result<Vec<uuid::Uuid>, StoreError> {
     store
@@ -152,6 +153,13 @@ fn holds_wait_for_a_decision() {
     );
     commit(&store, job, vec![hold("{\"n\":3}")]).unwrap();
     assert_eq!(store.holds(job, false, None, 10).unwrap().len(), 2);
+    store.accept(upload(job, "later", &["1"])).unwrap();
+    let operation = store.take(job, OperationId::START, 1).unwrap()[0].id;
+    let outcomes = vec![OperationOutcome { operation, status: OperationStatus::Applied, reason: None }];
+    commit(&store, job, vec![PersonResult { outcomes, ..PersonResult::new("1") }]).unwrap();
+    assert!(store.holds(job, true, None, 10).unwrap().is_empty(), "a later record settles it");
+    let all = store.holds(job, false, None, 10).unwrap();
+    assert_eq!(all[1].decision.as_ref().map(|d| d.0), Some(Decision::Superseded));
 }
 
 #[test]

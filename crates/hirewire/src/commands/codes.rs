@@ -166,7 +166,7 @@ pub(crate) const OURS: [(&str, &str, &str); 4] = [
     (
         "HeldForReview",
         "A number came back with another given name, family name and e-mail address: probably another person.",
-        "Look at both; when it is the same person after all, correct the export, otherwise give the newcomer a number of their own.",
+        "`hirewire review` shows both. The same person after all: `hirewire review NUMBER --same`. Somebody else: `--dismiss`, and give the newcomer a number of their own.",
     ),
     (
         "HeldByThreshold",

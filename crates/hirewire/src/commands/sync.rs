@@ -70,7 +70,9 @@ pub(crate) fn run(global: &Global, arguments: &SyncArgs, printer: &mut Printer) 
         for (feed, rejects) in feeds.iter().zip(&rejects) {
             feed.rejected(&feed.scan.rejects, &mut document);
             feed.rejected(rejects, &mut document);
-            document.totals.skip += feed.scan.counts.unchanged as u64;
+            let twice = feed.unchanged_among(report.looked_at.iter().map(String::as_str));
+            document.totals.skip =
+                (document.totals.skip + feed.scan.counts.unchanged as u64).saturating_sub(twice);
             document.warnings.extend(feed.warnings.iter().cloned());
             let all: Vec<Reject> = feed.scan.rejects.iter().chain(rejects).cloned().collect();
             remember_columns(&context, feed)?;
@@ -271,6 +273,15 @@ fn stamp(now: Timestamp) -> String {
     now.strftime("%Y%m%dT%H%M%SZ").to_string()
 }
 
+/// `1 person waits`, `2 people wait`.
+fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+fn is_review(person: &hirewire_job::PersonPlan) -> bool {
+    person.reason.as_ref().is_some_and(|reason| reason.starts_with("HeldForReview"))
+}
+
 fn summary(
     job: &str,
     document: &PlanDocument,
@@ -283,13 +294,19 @@ fn summary(
     problems.people.retain(|person| person.action == hirewire_job::PlanAction::Reject);
     plan::show(&problems, printer)?;
     if failed > 0 {
-        printer.line(&format!(
-            "{failed} people could not be written and are tried again: hirewire logs --status failure"
-        ))?;
+        let who =
+            counted(failed, "person could not be written and is", "people could not be written and are");
+        printer.line(&format!("{who} tried again: hirewire logs --status failure"))?;
     }
+    let reviews = document.people.iter().filter(|person| is_review(person)).count() as u64;
+    if reviews > 0 {
+        let who = counted(reviews, "person waits", "people wait");
+        printer.line(&format!("{who} for review: hirewire review"))?;
+    }
+    let held = held.saturating_sub(reviews);
     if held > 0 {
         let approve = cycle.map_or_else(String::new, |cycle| format!(": hirewire approve {cycle}"));
-        printer.line(&format!("{held} changes wait for approval{approve}"))?;
+        printer.line(&format!("{} for approval{approve}", counted(held, "change waits", "changes wait")))?;
     }
     match cycle {
         Some(cycle) => printer.line(&format!("job {job}: cycle {cycle} is done")),
