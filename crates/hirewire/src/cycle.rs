@@ -3,14 +3,14 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
-use hirewire_engine::safety::{self, Held, Hold};
+use hirewire_engine::safety::{self, Held};
 use hirewire_job::{
     Item, PersonPlan, PlanAction, PlanDocument, Warning, fingerprint_name, fingerprints, safety_totals,
 };
 use hirewire_source::{
     Export, Files, Fingerprints, Missing, Reject, Scan, SourceConfig, SourceError, StopCode,
 };
-use hirewire_store::{CycleState, JobKey, NewOperation, OperationId, Person};
+use hirewire_store::{CycleState, Hold, JobKey, NewOperation, OperationId, Person};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::json;
@@ -265,7 +265,7 @@ pub(crate) struct Planned {
     /// The plan.
     pub(crate) document: PlanDocument,
     /// What waits for approval.
-    pub(crate) holds: Vec<Hold>,
+    pub(crate) holds: Vec<safety::Hold>,
 }
 
 /// People whom a cycle looks at besides the inbox and the exports.
@@ -333,6 +333,7 @@ pub(crate) fn plan(
     }
     document.totals.skip -= counted_twice;
     under_review(context, job, feeds, &listed, &mut document)?;
+    waiting_for_approval(context, job, &mut document)?;
     if all {
         unchanged(context, job, feeds, &listed, &mut document)?;
     }
@@ -345,6 +346,32 @@ pub(crate) fn plan(
         holds.retain(|hold| !matches!(hold.held, Held::Creates | Held::Changes));
     }
     Ok(Planned { document, holds })
+}
+
+/// Says which changes of earlier cycles still wait for approval.
+fn waiting_for_approval(
+    context: &Context,
+    job: &OpenJob<'_>,
+    document: &mut PlanDocument,
+) -> Result<(), Report> {
+    let holds = review::open(context, job)?;
+    if holds.is_empty() {
+        return Ok(());
+    }
+    for cycle in context.store.cycles(job.key, None, RECENT)? {
+        let of_cycle = |hold: &&Hold| hold.cycle == Some(cycle.key) && !review::is_review(hold);
+        let count = holds.iter().filter(of_cycle).count();
+        if count == 0 {
+            continue;
+        }
+        let what = if count == 1 { "1 change waits".to_owned() } else { format!("{count} changes wait") };
+        document.warnings.push(Warning {
+            code: "HeldByThreshold".into(),
+            message: format!("{what} since an earlier cycle: hirewire approve {}", cycle.id),
+            anchor: None,
+        });
+    }
+    Ok(())
 }
 
 /// Lists the people whose last record waits for somebody's eyes, as long as no newer one has come.

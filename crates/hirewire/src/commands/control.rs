@@ -12,6 +12,7 @@ use serde_json::json;
 use crate::cli::{ApproveArgs, Global, Output, RestartArgs, SimulateArgs, UndoArgs};
 use crate::commands::logs::full_cycle_id;
 use crate::commands::plan;
+use crate::commands::review::is_review;
 use crate::commands::sync::ask;
 use crate::commands::users::shown;
 use crate::context::{self, Context};
@@ -91,7 +92,7 @@ pub(crate) fn approve(global: &Global, arguments: &ApproveArgs, printer: &mut Pr
         .store
         .holds(job.key, true, None, usize::MAX >> 2)?
         .into_iter()
-        .filter(|hold| hold.cycle == cycle && hold.kind != "review")
+        .filter(|hold| hold.cycle == cycle && !is_review(hold))
         .collect();
     if holds.is_empty() {
         return Err(Report::new(format!("nothing of cycle {id} waits for approval")));
@@ -139,7 +140,7 @@ pub(crate) fn restart(global: &Global, arguments: &RestartArgs, printer: &mut Pr
     }
     if restart.execute_held_deletes {
         let holds = store.holds(job.key, true, None, usize::MAX >> 2)?;
-        let held: Vec<_> = holds.into_iter().filter(|hold| hold.kind != "review").collect();
+        let held: Vec<_> = holds.into_iter().filter(|hold| !is_review(hold)).collect();
         let anchors = held.iter().map(|hold| hold.anchor.clone()).collect();
         block_on(job.runner(store).run_again(anchors, now, CycleKind::OnDemand))?;
         store.decide(held.iter().map(|hold| hold.id).collect(), Decision::Approved, "restart", now)?;

@@ -221,7 +221,9 @@ fn show_trace(
 fn why(why: Why) -> Option<&'static str> {
     Some(match why {
         Why::AlreadyRight | Why::ReferenceSet => return None,
-        Why::Changed => "differs from the account: the next cycle writes it",
+        Why::Changed => {
+            "differs from the account: written with the person's next change, or by `hirewire provision PERSON --apply`"
+        }
         Why::WrittenAlways => "written every time (FlowAlways)",
         Why::DefaultApplied => "the record has no value; the default is used",
         Why::Cleared => "the record has no value; the attribute is cleared",

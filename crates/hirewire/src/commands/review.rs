@@ -55,10 +55,19 @@ pub(crate) fn run(global: &Global, arguments: &ReviewArgs, printer: &mut Printer
     }
 }
 
+/// Everything that waits for a decision.
+pub(crate) fn open(context: &Context, job: &OpenJob<'_>) -> Result<Vec<Hold>, Report> {
+    Ok(context.store.holds(job.key, true, None, usize::MAX >> 2)?)
+}
+
+/// Whether it waits because the record may be another person's.
+pub(crate) fn is_review(hold: &Hold) -> bool {
+    hold.kind == KIND
+}
+
 /// The records that wait for somebody's eyes.
 pub(crate) fn waiting(context: &Context, job: &OpenJob<'_>) -> Result<Vec<Hold>, Report> {
-    let holds = context.store.holds(job.key, true, None, usize::MAX >> 2)?;
-    Ok(holds.into_iter().filter(|hold| hold.kind == KIND).collect())
+    Ok(open(context, job)?.into_iter().filter(is_review).collect())
 }
 
 fn list(context: &Context, job: &OpenJob<'_>, global: &Global, printer: &mut Printer) -> Result<(), Report> {
