@@ -236,10 +236,7 @@ impl<'p> Pass<'p> {
             raw,
             norm: 0,
             unique,
-            reference: layout.reference.map_or(0, |c| match layout.by {
-                Some(_) => row.folded_hash(c, seed),
-                None => row.exact_hash(c, seed),
-            }),
+            reference: row.reference_hash(layout, seed),
             record: self.record,
             line: line.min(u64::from(u32::MAX)) as u32,
             old: old.unwrap_or(NONE),
@@ -427,7 +424,7 @@ impl<'p> Pass<'p> {
                 self.warn_column(
                     WarningCode::DuplicateHeader,
                     name,
-                    "stands twice in the header; the first one is read",
+                    "stands several times in the header; the first one is read, the second is called by its name and `(2)`",
                 );
             }
             if !self.known.columns().is_empty()

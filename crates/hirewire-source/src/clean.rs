@@ -58,8 +58,11 @@ pub(crate) fn clean_into(cell: &str, out: &mut String) {
 fn needs_cleaning(cell: &str) -> bool {
     let bytes = cell.as_bytes();
     let (Some(first), Some(last)) = (bytes.first(), bytes.last()) else { return false };
-    !(first.is_ascii_alphanumeric() || *first == b'+') || *last <= b' ' || bytes.len() < 8 || !cell.is_ascii()
+    !(first.is_ascii_alphanumeric() || *first == b'+') || *last <= b' ' || bytes.len() < 8 || !cell.is_ascii() || cell == NO_MANAGER
 }
+
+/// What SAP SuccessFactors writes for nobody.
+const NO_MANAGER: &str = "NO_MANAGER";
 
 fn is_nothing(text: &str) -> bool {
     matches!(
@@ -75,7 +78,7 @@ fn is_nothing(text: &str) -> bool {
             | "."
             | "\\N"
             | "<null>"
-            | "NO_MANAGER"
+            | NO_MANAGER
     )
 }
 
@@ -202,6 +205,7 @@ mod tests {
             ("\u{200b}x\u{200f}", "x"),
             ("Ne\u{301}", "N\u{e9}"),
             ("NULL", ""),
+            ("NO_MANAGER", ""),
             ("-", ""),
             ("a-b", "a-b"),
             ("Null", "Null"),

@@ -274,9 +274,21 @@ pub struct Primary {
 pub struct Reference {
     /// Its name. Its text is replaced by the manager's key before expressions see it.
     pub column: String,
-    /// Column of the manager's own row that it repeats, such as the e-mail address; the key when not given.
+    /// What of the manager's own row it repeats: a column, such as the e-mail address, or the columns that make up a
+    /// name, such as `["First Name", "Last Name"]`. The key when not given.
     #[serde(default)]
-    pub by: Option<String>,
+    pub by: Option<By>,
+}
+
+/// What a reference repeats of the row it refers to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum By {
+    /// One column; compared without case.
+    Column(String),
+    /// Columns that together make up a name; compared word by word in any order, so that `Ng, Freya` is `Freya Ng`.
+    /// A name that several people have refers to nobody.
+    Name(Vec<String>),
 }
 
 /// From when to when somebody is employed; sent as the lifecycle extension, so that time is applied in one place.

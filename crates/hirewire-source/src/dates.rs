@@ -116,7 +116,7 @@ fn iso(cell: &str) -> Option<Date> {
         }
         (number(0..4)?, number(5..7)?, number(8..10)?)
     };
-    is_time(rest).then(|| Date::new(year, month as i8, day as i8).ok())?
+    (is_time(rest) || is_offset(rest)).then(|| Date::new(year, month as i8, day as i8).ok())?
 }
 
 /// Whether the text behind a date is nothing, or a time of day with or without a zone.
@@ -127,6 +127,12 @@ fn is_time(rest: &str) -> bool {
     }
     let time = rest[1..].trim_start();
     time.is_empty() || time.starts_with(|c: char| c.is_ascii_digit())
+}
+
+/// Whether the text is a zone's offset and nothing else, as XML writes dates: `2025-03-04-08:00`.
+fn is_offset(rest: &str) -> bool {
+    let bytes = rest.as_bytes();
+    matches!(bytes, [b'-' | b'+', a, b, b':', c, d] if [a, b, c, d].iter().all(|d| d.is_ascii_digit()))
 }
 
 fn excel(cell: &str) -> Option<Date> {
@@ -182,20 +188,21 @@ fn digits(text: &str, least: u8, most: usize) -> Option<(i16, &str)> {
     Some((text[..count].parse().ok()?, &text[count..]))
 }
 
-/// Month names by their first letters, folded: English, German, French, Spanish, Italian, Portuguese, Dutch, Polish, Nordic.
+/// Month names by their first letters: English, German, French, Spanish, Italian, Portuguese, Dutch, Polish, Nordic,
+/// Turkish, Czech, Romanian, Hungarian, Finnish, Russian.
 const MONTHS: [&[&str]; 12] = [
-    &["jan", "janv", "ene", "gen", "sty", "jän"],
-    &["feb", "fev", "fév", "fevr", "févr", "lut"],
-    &["mar", "mär", "mrz", "mrt", "maa"],
-    &["apr", "avr", "abr", "kwi"],
-    &["may", "mai", "maj", "mei", "mag"],
-    &["jun", "juin", "giu", "cze"],
-    &["jul", "juil", "lug", "lip"],
-    &["aug", "aoû", "aou", "ago", "sie"],
-    &["sep", "set", "wrz"],
-    &["oct", "okt", "ott", "out", "paź", "paz"],
-    &["nov", "lis"],
-    &["dec", "dez", "déc", "dic", "gru", "des"],
+    &["jan", "janv", "ene", "gen", "sty", "jän", "oca", "led", "ian", "tammi", "янв"],
+    &["feb", "fev", "fév", "fevr", "févr", "lut", "şub", "úno", "helmi", "фев"],
+    &["mar", "mär", "mrz", "mrt", "maa", "bře", "már", "мар"],
+    &["apr", "avr", "abr", "kwi", "nis", "dub", "ápr", "huhti", "апр"],
+    &["may", "mai", "maj", "mei", "mag", "kvě", "máj", "touko", "май", "мая"],
+    &["jun", "juin", "giu", "cze", "haz", "červen", "iun", "jún", "kesä", "июн"],
+    &["jul", "juil", "lug", "lip", "tem", "červenec", "července", "iul", "júl", "heinä", "июл"],
+    &["aug", "aoû", "aou", "ago", "sie", "ağu", "srp", "elo", "авг"],
+    &["sep", "set", "wrz", "eyl", "zář", "szept", "syys", "сен"],
+    &["oct", "okt", "ott", "out", "paź", "paz", "eki", "říj", "loka", "окт"],
+    &["nov", "lis", "kas", "noi", "marras", "ноя"],
+    &["dec", "dez", "déc", "dic", "gru", "des", "ara", "pro", "joulu", "дек"],
 ];
 
 fn month_name(text: &str) -> Option<(i16, &str)> {
@@ -234,6 +241,11 @@ mod tests {
             ("iso", "2025-03-04", "2025-03-04"),
             ("iso", "2025-03-04T23:30:00.000+01:00", "2025-03-04"),
             ("iso", "20250304", "2025-03-04"),
+            ("iso", "2025-03-04-08:00", "2025-03-04"),
+            ("iso", "2025-03-04+01:00", "2025-03-04"),
+            ("iso", "2025-03-04-1", "bad"),
+            ("d MMMM yyyy", "4 července 2025", "2025-07-04"),
+            ("d MMM yyyy", "4 Kas 2025", "2025-11-04"),
             ("iso", "31/02/2024", "bad"),
             ("iso", "2025-02-30", "bad"),
             ("iso", "9999-12-31", "open"),

@@ -58,6 +58,8 @@ pub enum WarningCode {
     ManagerSelf,
     /// People manage each other in a circle; the manager is left as it is.
     ManagerCycle,
+    /// Several people have what the reference to the manager repeats.
+    ManagerAmbiguous,
     /// A number in scientific notation; digits are lost, the value is dropped.
     ScientificNotation,
     /// Two letters that are no country of ISO 3166; a known slip is mapped.

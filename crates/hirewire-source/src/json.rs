@@ -1,7 +1,7 @@
 //! JSON: finds the records of an array (or one a line) without reading the document as a whole, and flattens one record
 //! into paths and texts. Numbers keep their digits.
 
-use crate::clean::normal_path;
+use crate::clean::{is_yes, normal_name, normal_path};
 use crate::text::TextStream;
 use memchr::{memchr, memchr2};
 use std::io;
@@ -195,6 +195,30 @@ impl JsonReader {
     }
 }
 
+/// Elements of arrays below this depth are known by number only.
+const DEEPEST_TYPED: usize = 4;
+
+/// What tells elements of one array apart: SCIM's `type` and `primary`, and what HR systems call them.
+#[derive(serde::Deserialize)]
+struct Typed {
+    #[serde(default, alias = "typeCode", alias = "Type", alias = "kind", alias = "usage")]
+    r#type: serde_json::Value,
+    #[serde(default, alias = "isPrimary", alias = "Primary", alias = "is_primary")]
+    primary: serde_json::Value,
+}
+
+impl Typed {
+    fn names(&self) -> impl Iterator<Item = String> {
+        let kind = self.r#type.as_str().map(normal_name).filter(|t| !t.is_empty() && t.len() <= 40);
+        let primary = match &self.primary {
+            serde_json::Value::Bool(yes) => *yes,
+            serde_json::Value::String(word) => is_yes(word),
+            _ => false,
+        };
+        kind.into_iter().chain(primary.then(|| "primary".to_string()))
+    }
+}
+
 /// Why a record is no JSON object: the byte and what was wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NotJson {
@@ -203,8 +227,9 @@ pub(crate) struct NotJson {
 }
 
 /// Walks through one record and calls `emit(path, text, is_null)` for every scalar. Paths are normalised, see
-/// [`normal_path`]; elements of arrays get their number (`emails.0.value`), and an array of scalars is also emitted as
-/// a whole, joined by `; `. An empty object or `null` is emitted as nothing under its own path.
+/// [`normal_path`]; elements of arrays get their number (`emails.0.value`) and, where they have a `type`, that too
+/// (`emails.work.value`, `emails.primary.value` for the one with `"primary": true`). An array of scalars is also emitted
+/// as a whole, joined by `; `. An empty object or `null` is emitted as nothing under its own path.
 pub(crate) fn flatten(text: &[u8], emit: &mut dyn FnMut(&str, &str, bool)) -> Result<(), NotJson> {
     let text =
         std::str::from_utf8(text).map_err(|e| NotJson { at: e.valid_up_to(), what: "not valid UTF-8" })?;
@@ -340,7 +365,9 @@ impl Walk<'_> {
                 (self.emit)(&self.path, &self.scratch, false);
             } else {
                 self.path.push_str(&format!(".{number}"));
+                let from = self.at;
                 self.value(depth + 1, false)?;
+                self.again_by_type(from, length, depth)?;
             }
             self.path.truncate(length);
             number += 1;
@@ -355,6 +382,25 @@ impl Walk<'_> {
         if !joined.is_empty() {
             (self.emit)(&self.path, &joined, false);
         }
+        Ok(())
+    }
+
+    /// Emits an element that was just read once more under its type in place of its number.
+    fn again_by_type(&mut self, from: usize, length: usize, depth: usize) -> Result<(), NotJson> {
+        let element = &self.text[from..self.at];
+        if !element.starts_with('{') || depth > DEEPEST_TYPED {
+            return Ok(());
+        }
+        let Ok(element) = serde_json::from_str::<Typed>(element) else { return Ok(()) };
+        let end = self.at;
+        for name in element.names() {
+            self.path.truncate(length);
+            self.path.push('.');
+            self.path.push_str(&name);
+            self.at = from;
+            self.value(depth + 1, false)?;
+        }
+        self.at = end;
         Ok(())
     }
 
@@ -452,6 +498,11 @@ mod tests {
         assert_eq!(
             flat(r#"{"e":[{"value":"a"},{"value":"b"}],"t":["x","y"]}"#),
             "e.0.value=a e.1.value=b t.0=x t.1=y t=x; y"
+        );
+        assert_eq!(
+            flat(r#"{"e":[{"type":"Work","value":"a","primary":true}]}"#),
+            "e.0.type=Work e.0.value=a e.0.primary=true e.work.type=Work e.work.value=a e.work.primary=true \
+             e.primary.type=Work e.primary.value=a e.primary.primary=true"
         );
         assert_eq!(flat(r#"{"a":{"value":"\u00e9\n"}}"#), "a.value=é\n");
         assert_eq!(flat(r#"{"a":}"#), "no value");

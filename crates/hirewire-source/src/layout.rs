@@ -1,7 +1,7 @@
 //! The settings, checked and compiled: which columns are read, what each is for, and the column map.
 
 use crate::clean::{normal_name, normal_path};
-use crate::config::{SourceConfig, UnknownStatus};
+use crate::config::{By, SourceConfig, UnknownStatus};
 use crate::dates::DateFormat;
 use crate::finding::SourceError;
 use crate::hash::hash;
@@ -56,6 +56,15 @@ impl StatusRule {
     }
 }
 
+/// What a reference repeats of the row it refers to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Handle {
+    /// A column, compared without case.
+    Column(usize),
+    /// The words of some columns, in any order.
+    Name(Vec<usize>),
+}
+
 /// One line of the column map.
 #[derive(Debug, Clone)]
 pub(crate) struct PathMap {
@@ -74,8 +83,8 @@ pub(crate) struct Layout {
     pub(crate) key: usize,
     pub(crate) unique: Vec<usize>,
     pub(crate) reference: Option<usize>,
-    /// The column that references repeat, when it is not the key.
-    pub(crate) by: Option<usize>,
+    /// What references repeat, when it is not the key.
+    pub(crate) by: Option<Handle>,
     pub(crate) status: Option<StatusRule>,
     pub(crate) hire: Option<usize>,
     pub(crate) termination: Option<usize>,
@@ -125,6 +134,13 @@ impl Compiler<'_> {
         name.map(|n| self.column(n))
     }
 
+    fn handle(&mut self, by: Option<&By>) -> Option<Handle> {
+        Some(match by? {
+            By::Column(name) => Handle::Column(self.column(name)),
+            By::Name(names) => Handle::Name(names.iter().map(|n| self.column(n)).collect()),
+        })
+    }
+
     fn date(&mut self, column: Option<usize>, format: &DateFormat) {
         if let Some(column) = column {
             self.columns[column].date.get_or_insert_with(|| format.clone());
@@ -171,7 +187,7 @@ impl Layout {
             unknown: s.unknown,
         });
         let (reference, by) = match &config.reference {
-            Some(r) => (Some(c.column(&r.column)), c.optional(r.by.as_ref()).filter(|by| *by != key)),
+            Some(r) => (Some(c.column(&r.column)), c.handle(r.by.as_ref()).filter(|by| *by != Handle::Column(key))),
             None => (None, None),
         };
         let (hire, termination) =

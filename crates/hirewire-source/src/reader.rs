@@ -12,6 +12,7 @@ use crate::shape::{declared_delimiter, delimiter_named, delimiter_of, format_of}
 use crate::sheet::{SEPARATOR, SheetReader};
 use crate::text::{Certainty, TextStream, detect, named};
 use encoding_rs::Encoding;
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -240,7 +241,9 @@ impl RecordReader {
             if self.is_blank(raw) || self.comment.as_ref().is_some_and(|c| raw.starts_with(c)) {
                 continue;
             }
-            if !self.header_raw.is_empty() && raw == self.header_raw {
+            // Exports that were put behind each other keep their mark.
+            let unmarked = raw.strip_prefix("\u{feff}".as_bytes()).unwrap_or(raw);
+            if !self.header_raw.is_empty() && unmarked == self.header_raw {
                 self.repeated += 1;
                 continue;
             }
@@ -276,7 +279,7 @@ impl RecordReader {
             }
             return (places, Vec::new());
         }
-        let header: Vec<String> = self.header.iter().map(|name| normal_name(name)).collect();
+        let header: Vec<String> = distinct(&self.header).iter().map(|name| normal_name(name)).collect();
         let mut missing = Vec::new();
         for (at, column) in layout.columns.iter().enumerate() {
             let place = column.normals.iter().find_map(|normal| header.iter().position(|h| h == normal));
@@ -315,6 +318,19 @@ impl RecordReader {
             Inner::Sheet(reader) => reader.next().map(whole),
         })
     }
+}
+
+/// Column names of a header, each different: the second `Name` is called `Name (2)`.
+pub(crate) fn distinct(header: &[String]) -> Vec<String> {
+    let mut seen: HashMap<String, usize> = HashMap::new();
+    header
+        .iter()
+        .map(|name| {
+            let count = seen.entry(normal_name(name)).or_default();
+            *count += 1;
+            if *count == 1 || name.is_empty() { name.clone() } else { format!("{name} ({count})") }
+        })
+        .collect()
 }
 
 /// Nothing but delimiters, blanks and empty quotes.

@@ -6,17 +6,19 @@ use crate::SourceConfig;
 use crate::changes::{Pass, State, push};
 use crate::config::Mode;
 use crate::finding::{SourceError, Warning, WarningCode};
-use crate::layout::Layout;
+use crate::layout::{Handle, Layout};
 use crate::reader::{Facts, RecordReader};
 use crate::row::Row;
 use std::collections::{HashMap, HashSet};
 
 const LONGEST_CHAIN: usize = 512;
+/// In place of a key when several people share what a reference repeats; no hash is 0.
+const SEVERAL: u64 = 0;
 
 /// What references by another column than the key mean.
 #[derive(Debug, Default)]
 pub(crate) struct Handles {
-    /// Hash of the other column → hash of the key.
+    /// Hash of the other column → hash of the key, or [`SEVERAL`].
     keys: hashbrown::HashMap<u64, u64>,
     /// Hash of the other column → key, for those who are referred to by a changed row.
     pub(crate) texts: HashMap<u64, String>,
@@ -27,7 +29,7 @@ impl Handles {
         files: &[Facts],
         config: &SourceConfig,
         layout: &Layout,
-        by: usize,
+        by: &Handle,
         seed: u64,
         wanted: &HashSet<u64>,
     ) -> Result<Self, SourceError> {
@@ -40,11 +42,16 @@ impl Handles {
                 if reader.fill(&mut row, &places, layout).is_err() {
                     continue;
                 }
-                let (handle, key) = (row.folded_hash(by, seed), row.exact_hash(layout.key, seed));
+                let (handle, key) = (row.handle_hash(by, seed), row.exact_hash(layout.key, seed));
                 if handle == 0 || key == 0 {
                     continue;
                 }
-                handles.keys.insert(handle, key);
+                let known = handles.keys.entry(handle).or_insert(key);
+                if *known != key {
+                    *known = SEVERAL;
+                    handles.texts.remove(&handle);
+                    continue;
+                }
                 if wanted.contains(&handle) {
                     handles.texts.insert(handle, row.value(layout.key).to_string());
                 }
@@ -68,7 +75,7 @@ impl Pass<'_> {
         if wanted.is_empty() {
             return Ok(());
         }
-        let handles = match layout.by {
+        let handles = match &layout.by {
             Some(by) => Some(Handles::collect(files, config, layout, by, known.seed(), &wanted)?),
             None => None,
         };
@@ -91,6 +98,11 @@ impl Pass<'_> {
                 continue;
             }
             let manager = resolve(fresh.reference);
+            if manager == Some(SEVERAL) {
+                findings.push((at, WarningCode::ManagerAmbiguous));
+                done[at] = true;
+                continue;
+            }
             if manager == Some(fresh.key) {
                 findings.push((at, WarningCode::ManagerSelf));
                 done[at] = true;
@@ -128,7 +140,7 @@ impl Pass<'_> {
                         None => break,
                     },
                 };
-                match resolve(reference).filter(|_| reference != 0) {
+                match resolve(reference).filter(|next| reference != 0 && *next != SEVERAL) {
                     Some(next) => person = next,
                     None => break,
                 }
@@ -147,6 +159,9 @@ impl Pass<'_> {
                 WarningCode::ManagerSelf => "the person is their own manager; the manager is left as it is",
                 WarningCode::ManagerCycle => {
                     "people manage each other in a circle; the manager is left as it is"
+                }
+                WarningCode::ManagerAmbiguous => {
+                    "several people are called like the manager; the manager is left as it is"
                 }
                 _ => "the manager is in no row; the manager stays as it is until the person appears",
             };

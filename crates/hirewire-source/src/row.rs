@@ -8,7 +8,7 @@ use crate::delimited::{Cells, Dialect};
 use crate::finding::{RejectCode, WarningCode};
 use crate::hash::{chain, hash};
 use crate::json::flatten;
-use crate::layout::Layout;
+use crate::layout::{Handle, Layout};
 use jiff::civil::Date;
 use std::collections::HashMap;
 
@@ -179,6 +179,25 @@ impl Row {
         }
     }
 
+    /// Hash of what references repeat of this row, 0 when empty.
+    pub(crate) fn handle_hash(&self, handle: &Handle, seed: u64) -> u64 {
+        match handle {
+            Handle::Column(column) => self.folded_hash(*column, seed),
+            Handle::Name(columns) => words_hash(columns.iter().map(|c| self.value(*c)), seed),
+        }
+    }
+
+    /// Hash of the reference to the manager as [`Self::handle_hash`] or the key's hash has it, 0 when there is none.
+    pub(crate) fn reference_hash(&self, layout: &Layout, seed: u64) -> u64 {
+        let Some(column) = layout.reference else { return 0 };
+        match &layout.by {
+            _ if is_nobody(self.value(column)) => 0,
+            Some(Handle::Column(_)) => self.folded_hash(column, seed),
+            Some(Handle::Name(_)) => words_hash([self.value(column)].into_iter(), seed),
+            None => self.exact_hash(column, seed),
+        }
+    }
+
     /// Hash of a value that is compared as it is, 0 when empty.
     pub(crate) fn exact_hash(&self, column: usize, seed: u64) -> u64 {
         let value = self.value(column);
@@ -190,6 +209,22 @@ fn part<'a>(text: &'a str, ends: &[u32], column: usize) -> &'a str {
     let Some(end) = ends.get(column) else { return "" };
     let start = if column == 0 { 0 } else { ends[column - 1] };
     text.get(start as usize..*end as usize).unwrap_or_default()
+}
+
+/// `00000000` is no manager. spec/sources.md §5.3
+fn is_nobody(reference: &str) -> bool {
+    reference.bytes().all(|b| b == b'0')
+}
+
+/// Hash of the words of a name in any order and case.
+fn words_hash<'a>(parts: impl Iterator<Item = &'a str>, seed: u64) -> u64 {
+    let mut words: Vec<String> = parts
+        .flat_map(|part| part.split(|c: char| c.is_whitespace() || c == ',' || c == ';'))
+        .filter(|word| !word.is_empty())
+        .map(str::to_lowercase)
+        .collect();
+    words.sort_unstable();
+    if words.is_empty() { 0 } else { words.iter().fold(seed ^ 0x4a3e, |state, word| chain(state, word.as_bytes())) }
 }
 
 fn lower(text: &str) -> std::borrow::Cow<'_, str> {
@@ -253,6 +288,10 @@ pub(crate) fn check(layout: &Layout, row: &Row, out: &mut Checked) -> Result<(),
             if column.required {
                 return Err(Fault::new(RejectCode::RequiredMissing, Some(at), "empty; it is required"));
             }
+            continue;
+        }
+        if Some(at) == layout.reference && is_nobody(value) {
+            out.instead.push((at, String::new()));
             continue;
         }
         if let Some(format) = &column.date {

@@ -20,17 +20,7 @@ pub(crate) struct SheetReader {
 impl SheetReader {
     pub(crate) fn open(path: &Path, sheet: Option<&str>, most: u64) -> Result<Self, SourceError> {
         let fail = |message: String| SourceError::Workbook { path: path.display().to_string(), message };
-        let read = |source| SourceError::Read { path: path.display().to_string(), source };
-        let mut file = BufReader::new(File::open(path).map_err(read)?);
-        let unpacked = unpacked_size(&mut file).map_err(read)?;
-        match unpacked {
-            None => return Err(fail("it is no ZIP archive".into())),
-            Some(size) if size > most => {
-                return Err(fail(format!("{size} bytes when unpacked; `limits.max_unpacked` is {most}")));
-            }
-            Some(_) => {}
-        }
-        let mut book: Xlsx<_> = Xlsx::new(file).map_err(|e| fail(e.to_string()))?;
+        let mut book = open_book(path, most)?;
         let names = book.sheet_names();
         let name = match sheet {
             Some(sheet) => names.iter().find(|n| n.trim().eq_ignore_ascii_case(sheet.trim())),
@@ -68,6 +58,25 @@ impl SheetReader {
         self.next += 1;
         Some(line)
     }
+}
+
+/// Names of a workbook's sheets in their order.
+pub(crate) fn sheet_names(path: &Path, most: u64) -> Result<Vec<String>, SourceError> {
+    Ok(open_book(path, most)?.sheet_names())
+}
+
+fn open_book(path: &Path, most: u64) -> Result<Xlsx<BufReader<File>>, SourceError> {
+    let fail = |message: String| SourceError::Workbook { path: path.display().to_string(), message };
+    let read = |source| SourceError::Read { path: path.display().to_string(), source };
+    let mut file = BufReader::new(File::open(path).map_err(read)?);
+    match unpacked_size(&mut file).map_err(read)? {
+        None => return Err(fail("it is no ZIP archive".into())),
+        Some(size) if size > most => {
+            return Err(fail(format!("{size} bytes when unpacked; `limits.max_unpacked` is {most}")));
+        }
+        Some(_) => {}
+    }
+    Xlsx::new(file).map_err(|e| fail(e.to_string()))
 }
 
 fn text(cell: &Data) -> String {

@@ -61,6 +61,8 @@ pub(crate) struct Seen {
     pub(crate) words: Vec<(String, usize)>,
     /// Date formats that read (almost) all values, with the share they read.
     pub(crate) formats: Vec<(&'static str, f64)>,
+    /// The same, when at least half of the values must be dates: enough for a column that is called one.
+    pub(crate) loose: Vec<(&'static str, f64)>,
     /// Positions of the rows that are filled, as values.
     pub(crate) values: Vec<String>,
 }
@@ -82,6 +84,19 @@ impl Seen {
                 table.names.iter().any(|n| n.starts_with(&value))
             });
         let segments = if beside { vec![""] } else { segments };
+        let mut segments = segments;
+        if table.json && segments.len() > 1 {
+            // `emails.work` is a work e-mail; what describes the element beside its value is nobody's name.
+            let last = segments.len() - 1;
+            let group = segments[..last - 1].join(".");
+            let element = format!("{group}.0.{}", segments[last]);
+            let describes = matches!(segments[last].to_ascii_lowercase().as_str(), "type" | "primary" | "isprimary");
+            if describes && table.names.iter().any(|n| n.eq_ignore_ascii_case(&element)) {
+                segments = vec![""];
+            } else if let Some(one) = segments[last - 1].strip_suffix('s') {
+                segments[last - 1] = one;
+            }
+        }
         let tail = |n: usize| squash(&segments[segments.len().saturating_sub(n)..].join(" "));
         // `department.name` is about the department.
         let general =
@@ -127,7 +142,9 @@ impl Seen {
             seen.words = counts.iter().map(|(w, n)| (w.to_string(), *n)).collect();
             seen.words.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
         }
-        seen.formats = date_formats(&seen.values);
+        seen.formats = date_formats(&seen.values, false);
+        seen.loose =
+            if seen.formats.is_empty() { date_formats(&seen.values, true) } else { seen.formats.clone() };
         seen
     }
 
@@ -146,6 +163,19 @@ impl Seen {
 
     pub(crate) fn is_date(&self) -> bool {
         !self.formats.is_empty()
+    }
+
+    /// Whether it may be a date column by its values when its name says so.
+    pub(crate) fn may_be_date(&self) -> bool {
+        !self.loose.is_empty()
+    }
+
+    /// Values that are no date in a format: how many, and the first of them.
+    pub(crate) fn unreadable(&self, format: &str) -> (usize, &str) {
+        let Some(format) = DateFormat::parse(format) else { return (0, "") };
+        let mut bad = self.values.iter().filter(|v| format.read(v) == Parsed::Bad);
+        let first = bad.next();
+        (usize::from(first.is_some()) + bad.count(), first.map_or("", String::as_str))
     }
 
     /// The role that the name suggests, and how strongly.
@@ -228,22 +258,26 @@ fn is_phone(value: &str) -> bool {
             || value.contains([' ', '-', '/']))
 }
 
-fn date_formats(values: &[String]) -> Vec<(&'static str, f64)> {
+/// The formats that read the values: nearly all of them, or (`loose`) at least half.
+fn date_formats(values: &[String], loose: bool) -> Vec<(&'static str, f64)> {
     let filled: Vec<&String> = values.iter().filter(|v| !v.is_empty()).take(4000).collect();
     let Some(first) = filled.first() else { return Vec::new() };
-    if filled.iter().filter(|v| v.bytes().any(|b| b.is_ascii_digit()) && v.len() <= 40).count() * 10
-        < filled.len() * 8
-    {
+    let enough = |good: usize| if loose { good * 2 >= filled.len() } else { good * 10 >= filled.len() * 8 };
+    if !enough(filled.iter().filter(|v| v.bytes().any(|b| b.is_ascii_digit()) && v.len() <= 40).count()) {
         return Vec::new();
     }
-    let _ = first;
     let mut found = Vec::new();
     for name in FORMATS {
         let Some(format) = DateFormat::parse(name) else { continue };
         let (mut read, mut open, mut bad) = (0, 0, 0);
         for value in &filled {
+            let fits = match name {
+                "excel" => value.parse::<f64>().is_ok_and(|n| (18_000.0..80_000.0).contains(&n)),
+                "epoch_ms" => value.starts_with("/Date(") || value.len() >= 12,
+                _ => true,
+            };
             match format.read(value) {
-                Parsed::Date(date) if (1920..=2100).contains(&date.year()) => read += 1,
+                Parsed::Date(date) if fits && (1920..=2100).contains(&date.year()) => read += 1,
                 Parsed::Open => open += 1,
                 _ => bad += 1,
             }
@@ -251,14 +285,12 @@ fn date_formats(values: &[String]) -> Vec<(&'static str, f64)> {
         // Plain numbers are dates only when all of them are; the others may have a few slips.
         let strict = matches!(name, "yyyyMMdd" | "ddMMyyyy" | "MMddyyyy" | "excel" | "epoch_ms")
             || (name == "iso" && first.len() == 8);
-        let enough = if strict { bad == 0 } else { bad * 10 <= read + open };
-        let serial = name == "excel"
-            && filled.iter().any(|v| v.parse::<f64>().map_or(true, |n| !(18_000.0..80_000.0).contains(&n)));
-        let moment = name == "epoch_ms" && !filled.iter().all(|v| v.starts_with("/Date(") || v.len() >= 12);
-        if moment {
-            continue;
-        }
-        if (read > 0 || (open > 0 && filled.iter().all(|v| v.len() >= 8))) && enough && !serial {
+        let enough = match (loose, strict) {
+            (true, _) => read > 0 && bad <= read + open,
+            (false, true) => bad == 0,
+            (false, false) => bad * 10 <= read + open,
+        };
+        if (read > 0 || (open > 0 && filled.iter().all(|v| v.len() >= 8))) && enough {
             found.push((name, (read + open) as f64 / filled.len() as f64));
         }
     }

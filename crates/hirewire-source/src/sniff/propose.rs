@@ -2,9 +2,9 @@
 
 use super::Guess;
 use super::column::Seen;
-use super::roles::{Roles, operations};
+use super::roles::{ManagerBy, Roles, operations};
 use super::words::{Role, Standing, squash};
-use crate::config::{Mode, Operation, Primary, Reference, SourceConfig, Status, UnknownStatus};
+use crate::config::{By, Mode, Operation, Primary, Reference, SourceConfig, Status, UnknownStatus};
 use crate::dates::DateFormat;
 use hirewire_expression::Expression;
 use std::collections::{HashMap, HashSet};
@@ -93,7 +93,8 @@ impl Proposing<'_> {
             self.config.key = self.columns[0].name.clone();
         }
         if let Some(email) = self.column(Role::Email).cloned() {
-            if email.filled == 0 || email.uniqueness() > 0.97 || email.filled - email.distinct <= 2 {
+            let shared = self.shared_by_people(&email);
+            if email.filled == 0 || shared * 33 < email.distinct || shared <= 2 {
                 self.config.unique = vec![email.name.clone()];
                 self.guess(
                     "unique",
@@ -121,6 +122,20 @@ impl Proposing<'_> {
         }
     }
 
+    /// Number of values that rows of different people hold.
+    fn shared_by_people(&self, column: &Seen) -> usize {
+        let key = self.roles.get(Role::Key).map(|at| &self.columns[at].values);
+        let mut holders: HashMap<&str, &str> = HashMap::new();
+        let mut shared = HashSet::new();
+        for (row, value) in column.values.iter().enumerate().filter(|(_, v)| !v.is_empty()) {
+            let person = key.map_or("", |k| k[row].as_str());
+            if holders.insert(value, person).is_some_and(|other| other != person || key.is_none()) {
+                shared.insert(value);
+            }
+        }
+        shared.len()
+    }
+
     fn dates(&mut self) {
         let mut formats: HashMap<usize, (String, bool)> = HashMap::new();
         for role in [Role::Hire, Role::Termination] {
@@ -140,9 +155,11 @@ impl Proposing<'_> {
             .cloned();
         for (at, (format, sure)) in names.clone() {
             let name = self.columns[*at].name.clone();
-            let why = match sure {
-                true => "all values can be read this way and no other",
-                false => "the values would also fit with day and month exchanged: check it",
+            let why = match (self.columns[*at].unreadable(format), sure) {
+                ((0, _), true) => "all values can be read this way and no other".to_string(),
+                ((0, _), false) => "the values would also fit with day and month exchanged: check it".into(),
+                ((1, bad), _) => format!("all values but one (`{bad}`), whose row is set aside"),
+                ((n, bad), _) => format!("all values but {n} (such as `{bad}`), whose rows are set aside"),
             };
             self.guesses.push(Guess::new(format!("dates of {name}"), format, why, *sure));
             if default.as_ref().is_some_and(|d| d.0 != *format) {
@@ -166,10 +183,33 @@ impl Proposing<'_> {
                 );
             }
         }
+        self.dates_in_no_format();
         self.config.lifecycle.time_zone_column = self.name(Role::TimeZone).filter(|_| {
             self.column(Role::TimeZone)
                 .is_some_and(|c| c.values.iter().any(|v| jiff::tz::TimeZone::get(v).is_ok()))
         });
+    }
+
+    /// A column that is called a date and holds none: left out, and said so.
+    fn dates_in_no_format(&mut self) {
+        for (what, role) in [("hire date", Role::Hire), ("termination date", Role::Termination)] {
+            let called = |c: &&Seen| {
+                c.filled > 0
+                    && !c.may_be_date()
+                    && c.values.iter().any(|v| v.bytes().any(|b| b.is_ascii_digit()))
+                    && c.named().first().is_some_and(|(r, score)| *r == role && *score >= 70)
+            };
+            if self.column(role).is_some() {
+                continue;
+            }
+            let Some(column) = self.columns.iter().find(called) else { continue };
+            let example = column.values.iter().find(|v| !v.is_empty()).cloned().unwrap_or_default();
+            let why = format!(
+                "`{}` is called one, but values such as `{example}` fit no known way to write dates: give it in `dates.columns`",
+                column.name
+            );
+            self.guess(what, "none", why, false);
+        }
     }
 
     /// Two date columns whose names say nothing: the later one is the end.
@@ -203,9 +243,9 @@ impl Proposing<'_> {
     /// The format of a date column and whether it is the only one that fits.
     fn format_of(&self, at: usize) -> Option<(String, bool)> {
         let column = &self.columns[at];
-        let best = column.formats.first()?.1;
+        let best = column.loose.first()?.1;
         let fits: Vec<&str> =
-            column.formats.iter().filter(|(_, share)| *share >= best - 1e-9).map(|(f, _)| *f).collect();
+            column.loose.iter().filter(|(_, share)| *share >= best - 1e-9).map(|(f, _)| *f).collect();
         if fits.contains(&"iso") {
             let compact =
                 column.values.iter().any(|v| v.len() == 8 && !v.contains('-')) && fits.contains(&"yyyyMMdd");
@@ -411,9 +451,17 @@ impl Proposing<'_> {
             );
             return;
         };
-        let by = self.roles.manager_by.map(|at| self.columns[at].name.clone());
+        let name = |at: &usize| self.columns[*at].name.clone();
+        let by = self.roles.manager_by.as_ref().map(|by| match by {
+            ManagerBy::Column(at) => By::Column(name(at)),
+            ManagerBy::Name(parts) => By::Name(parts.iter().map(name).collect()),
+        });
         let found = (self.roles.manager_found * 100.0).round();
-        let to = by.clone().unwrap_or_else(|| self.config.key.clone());
+        let to = match &by {
+            None => self.config.key.clone(),
+            Some(By::Column(name)) => name.clone(),
+            Some(By::Name(names)) => names.join(" + "),
+        };
         let why = if self.roles.manager_found > 0.0 {
             format!("{found} % of its values stand in `{to}`")
         } else {

@@ -4,12 +4,20 @@ use super::column::Seen;
 use super::words::{Role, squash};
 use std::collections::{HashMap, HashSet};
 
+/// What of the manager's own row a manager column repeats.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ManagerBy {
+    Column(usize),
+    /// Columns that make up the name.
+    Name(Vec<usize>),
+}
+
 /// Role → column.
 #[derive(Debug, Default)]
 pub(crate) struct Roles {
     pub(crate) columns: HashMap<Role, usize>,
-    /// The column of the manager's own row that the manager column repeats; the key when `None`.
-    pub(crate) manager_by: Option<usize>,
+    /// What of the manager's own row the manager column repeats; the key when `None`.
+    pub(crate) manager_by: Option<ManagerBy>,
     /// Share of managers that were found.
     pub(crate) manager_found: f64,
 }
@@ -25,7 +33,13 @@ pub(crate) fn assign(columns: &[Seen], headless: bool) -> Roles {
     let mut candidates: Vec<(f64, Role, usize)> = Vec::new();
     if !headless {
         for (at, column) in columns.iter().enumerate() {
-            let named = column.named();
+            let mut named = column.named();
+            if column.share(column.emails) > 0.8 {
+                // Whatever else the name may say (`Indirizzo e-mail`), the values are addresses.
+                named.retain(|(role, _)| {
+                    matches!(role, Role::Email | Role::PrivateEmail | Role::Manager | Role::Login | Role::Key)
+                });
+            }
             let Some((first, best)) = named.first().copied() else { continue };
             if is_group_of_manager(column) || (first == Role::Manager && best >= 50) {
                 continue;
@@ -120,7 +134,7 @@ fn weigh(role: Role, column: &Seen, score: f64) -> Option<f64> {
             score + 10.0 * column.coverage()
         }
         Role::Hire | Role::Termination | Role::OriginalHire => {
-            if !empty && !date {
+            if !empty && !column.may_be_date() {
                 return None;
             }
             let exactly = if column.human { -30.0 } else { 0.0 };
@@ -429,8 +443,11 @@ fn find_manager(columns: &[Seen], roles: &mut Roles, headless: bool) {
     if let Some((_, share, at, by)) = best {
         roles.columns.retain(|_, c| *c != at);
         roles.columns.insert(Role::Manager, at);
-        roles.manager_by = by;
+        roles.manager_by = by.map(ManagerBy::Column);
         roles.manager_found = share;
+        return;
+    }
+    if find_manager_by_name(columns, roles) {
         return;
     }
     // Nobody was found (few rows, or managers live elsewhere): the best name counts.
@@ -441,11 +458,57 @@ fn find_manager(columns: &[Seen], roles: &mut Roles, headless: bool) {
     });
     if let Some((_, at)) = named.max_by_key(|(score, at)| (*score, std::cmp::Reverse(*at))) {
         let emails = columns[at].emails > 0 || columns[at].short.contains("mail");
-        roles.manager_by = roles.get(Role::Email).filter(|e| emails && *e != key);
+        roles.manager_by = roles.get(Role::Email).filter(|e| emails && *e != key).map(ManagerBy::Column);
         if columns[at].filled == 0 || !emails || roles.manager_by.is_some() {
             roles.columns.insert(Role::Manager, at);
         }
     }
+}
+
+/// The manager by name, in a file that holds people's names in parts or the other way round.
+fn find_manager_by_name(columns: &[Seen], roles: &mut Roles) -> bool {
+    let parts: Vec<Vec<usize>> = [[Role::First, Role::Last].as_slice(), &[Role::Preferred, Role::Last], &[Role::Full]]
+        .iter()
+        .filter_map(|parts| parts.iter().map(|r| roles.get(*r)).collect::<Option<Vec<usize>>>())
+        .collect();
+    let mut best: Option<(f64, usize, &Vec<usize>)> = None;
+    for parts in &parts {
+        let rows = columns[parts[0]].values.len();
+        let people: HashSet<String> =
+            (0..rows).map(|row| words(parts.iter().map(|p| columns[*p].values[row].as_str()))).collect();
+        for (at, column) in columns.iter().enumerate() {
+            let manager = is_group_of_manager(column) || column.named().iter().any(|(r, s)| *r == Role::Manager && *s >= 50);
+            if !manager || column.filled == 0 || parts.contains(&at) {
+                continue;
+            }
+            let hits = column
+                .values
+                .iter()
+                .filter(|v| !v.is_empty() && people.contains(&words([v.as_str()].into_iter())))
+                .count();
+            let share = column.share(hits);
+            if share >= 0.5 && best.as_ref().is_none_or(|b| share > b.0 + 1e-9) {
+                best = Some((share, at, parts));
+            }
+        }
+    }
+    let Some((share, at, parts)) = best else { return false };
+    roles.manager_by = Some(ManagerBy::Name(parts.clone()));
+    roles.manager_found = share;
+    roles.columns.retain(|_, c| *c != at);
+    roles.columns.insert(Role::Manager, at);
+    true
+}
+
+/// The words of a name in any order.
+fn words<'a>(parts: impl Iterator<Item = &'a str>) -> String {
+    let mut words: Vec<String> = parts
+        .flat_map(|p| p.split(|c: char| c.is_whitespace() || c == ',' || c == ';'))
+        .filter(|w| !w.is_empty())
+        .map(str::to_lowercase)
+        .collect();
+    words.sort_unstable();
+    words.join(" ")
 }
 
 /// Columns that a manager column may repeat: the key first, then other unique ones.

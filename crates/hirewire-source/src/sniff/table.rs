@@ -10,6 +10,7 @@ use crate::json::{JsonReader, flatten};
 use crate::reader::{Facts, RecordReader};
 use crate::text::{Certainty, TextStream};
 use indexmap::IndexMap;
+use std::collections::HashSet;
 use std::fs::File;
 use std::path::Path;
 
@@ -97,6 +98,12 @@ fn text_table(
             rows.push((*line, row, String::from_utf8_lossy(raw).into_owned()));
         }
     }
+    // Several exports behind each other repeat their header.
+    let mut seen = HashSet::new();
+    rows.retain(|(_, row, _)| {
+        let names = row.len() > 3 && row.iter().all(|c| !c.is_empty() && !is_value(c));
+        !names || seen.insert(row.clone())
+    });
     let delimiter = String::from_utf8_lossy(&facts.dialect.delimiter).into_owned();
     if rows.first().is_some_and(|r| crate::shape::declared_delimiter(r.2.as_bytes()).is_some()) {
         rows.remove(0);
@@ -119,22 +126,80 @@ fn text_table(
     });
     let numbered: Vec<(u64, Vec<String>)> = rows.iter().map(|(l, r, _)| (*l, r.clone())).collect();
     let (table_start, mut table) = find_header(&numbered, config, guesses, false);
-    if let Some((line, row, raw)) = rows.last().filter(|_| total <= ROWS && rows.len() > table_start + 1) {
-        let records = rows.len() - table_start - 1;
-        if let Some((trailer, why)) = trailer_of(row, raw, &table, records, *line as usize) {
-            guesses.push(Guess::new("trailer", trailer.pattern.clone(), why, true));
-            config.trailer = Some(trailer);
-            table.rows.pop();
-        } else if row.len() < table.names.len() && table.rows.len() > 1 {
-            guesses.push(Guess::new(
-                "last line",
-                format!("line {line}"),
-                "it has fewer cells than the others: the file may be cut off",
-                false,
-            ));
-        }
+    if total <= ROWS {
+        take_trailer(&rows, table_start, &mut table, config, guesses);
     }
     Ok(table)
+}
+
+/// Lines below the people: totals, counts, notes.
+const LONGEST_TRAILER: usize = 4;
+
+/// Takes the lines that close the export off the table and tells how they are recognised.
+fn take_trailer(
+    rows: &[(u64, Vec<String>, String)],
+    header: usize,
+    table: &mut Table,
+    config: &mut SourceConfig,
+    guesses: &mut Vec<Guess>,
+) {
+    let mut found: Vec<(Trailer, &'static str)> = Vec::new();
+    for (at, (line, row, raw)) in rows.iter().enumerate().rev().take(LONGEST_TRAILER) {
+        if at <= header + 1 {
+            break;
+        }
+        let records = at - header;
+        let trailer = trailer_of(row, raw, table, records, *line as usize);
+        // Only the last line may be an unknown number; above it a line must say what it is.
+        match trailer.or_else(|| note_of(row, table).map(|pattern| (pattern, "the last line is no person"))) {
+            Some(trailer) => found.push(trailer),
+            None => break,
+        }
+    }
+    if let Some((_, row, _)) = rows.last().filter(|_| found.is_empty())
+        && row.len() < table.names.len()
+        && table.rows.len() > 1
+    {
+        guesses.push(Guess::new(
+            "last line",
+            format!("line {}", rows[rows.len() - 1].0),
+            "it has fewer cells than the others: the file may be cut off",
+            false,
+        ));
+    }
+    table.rows.truncate(table.rows.len().saturating_sub(found.len()));
+    found.reverse();
+    let counts_all_lines = found.iter().any(|(t, _)| t.counts_all_lines);
+    // The number of people stands in one group at most.
+    let mut counted = false;
+    let patterns: Vec<String> = found
+        .iter()
+        .map(|(trailer, _)| {
+            let again = counted;
+            counted |= trailer.pattern.contains("(\\d+)");
+            if again { trailer.pattern.replace("(\\d+)", "\\d+") } else { trailer.pattern.clone() }
+        })
+        .collect();
+    let (Some(first), Some((_, why))) = (patterns.first(), found.last()) else { return };
+    let pattern = if patterns.len() == 1 { first.clone() } else { patterns.join("|") };
+    guesses.push(Guess::new("trailer", pattern.clone(), *why, true));
+    config.trailer = Some(Trailer { pattern, counts_all_lines });
+}
+
+/// A line of words in the first cell and nothing else, below a table of several columns.
+fn note_of(row: &[String], table: &Table) -> Option<Trailer> {
+    let filled = row.iter().filter(|c| !c.is_empty()).count();
+    let first = row.first().filter(|c| !c.is_empty())?;
+    let words = first.split_whitespace().count() > 1 && first.chars().any(char::is_alphabetic);
+    if filled != 1 || table.names.len() < 4 || !words {
+        return None;
+    }
+    // The words before the first number: what follows may be tomorrow's date.
+    let words: Vec<&str> =
+        first.split_whitespace().take_while(|w| !w.bytes().any(|b| b.is_ascii_digit())).take(3).collect();
+    let start = words.join(" ");
+    (!words.is_empty() && start.len() >= 3)
+        .then(|| Trailer { pattern: format!("^\"?{}", regex::escape(&start)), counts_all_lines: false })
 }
 
 fn cleaned(cell: &[u8]) -> String {
@@ -282,6 +347,9 @@ fn find_header(
         ));
     }
     table.rows = rows[start + usize::from(present)..].iter().map(|(_, row)| row.clone()).collect();
+    if present {
+        table.names = crate::reader::distinct(&table.names);
+    }
     (if present { start } else { start.wrapping_sub(1).min(start) }, table)
 }
 
@@ -361,6 +429,19 @@ fn trailer_of(
         "t",
         "rowcount",
         "rows",
+        "endof",
+        "endereport",
+        "printed",
+        "generated",
+        "grandtotal",
+        "sum",
+        "toplam",
+        "celkem",
+        "razem",
+        "totaal",
+        "totaux",
+        "insgesamt",
+        "numberof",
         "nombre",
         "antal",
         "aantal",
@@ -395,25 +476,56 @@ fn trailer_of(
     ))
 }
 
+/// The sheet with the most table in it: the first one often explains the others.
 fn sheet_table(
     facts: &Facts,
     config: &mut SourceConfig,
     guesses: &mut Vec<Guess>,
 ) -> Result<Table, SourceError> {
-    let mut sheet = crate::sheet::SheetReader::open(&facts.path, None, config.limits.max_unpacked)?;
+    let names = crate::sheet::sheet_names(&facts.path, config.limits.max_unpacked)?;
+    let mut best: Option<(usize, usize, SourceConfig, Vec<Guess>, Table)> = None;
+    for (at, name) in names.iter().enumerate().take(MOST_SHEETS) {
+        let rows = sheet_rows(facts, name, config.limits.max_unpacked)?;
+        let (mut settings, mut said) = (config.clone(), Vec::new());
+        let numbered: Vec<(u64, Vec<String>)> = rows.iter().map(|(l, r, _)| (*l, r.clone())).collect();
+        let (header, mut table) = find_header(&numbered, &mut settings, &mut said, true);
+        if rows.len() <= ROWS {
+            take_trailer(&rows, header, &mut table, &mut settings, &mut said);
+        }
+        let cells: usize = table.rows.iter().map(|r| r.iter().filter(|c| !c.is_empty()).count()).sum();
+        let weight = if table.headless { cells } else { 1 + cells * 4 };
+        if best.as_ref().is_none_or(|b| weight > b.0) {
+            best = Some((weight, at, settings, said, table));
+        }
+    }
+    let Some((_, at, settings, said, table)) = best else { return Ok(Table::default()) };
+    *config = settings;
+    if at > 0 {
+        guesses.push(Guess::new("sheet", &names[at], "it holds the largest table of the workbook", true));
+        config.sheet = Some(names[at].clone());
+    }
+    guesses.extend(said);
+    Ok(table)
+}
+
+/// Sheets of a workbook that are looked at.
+const MOST_SHEETS: usize = 12;
+
+fn sheet_rows(facts: &Facts, name: &str, most: u64) -> Result<Vec<(u64, Vec<String>, String)>, SourceError> {
+    let mut sheet = crate::sheet::SheetReader::open(&facts.path, Some(name), most)?;
     let mut cells = Cells::default();
     let mut rows = Vec::new();
     while let Some(line) = sheet.next() {
         facts.dialect.split(sheet.text(), &mut cells);
         let row: Vec<String> = cells.iter().map(cleaned).collect();
         if row.iter().any(|c| !c.is_empty()) {
-            rows.push((line, row));
+            rows.push((line, row, String::from_utf8_lossy(sheet.text()).into_owned()));
         }
         if rows.len() > ROWS {
             break;
         }
     }
-    Ok(find_header(&rows, config, guesses, true).1)
+    Ok(rows)
 }
 
 /// The array of people: the largest array of objects of the document.

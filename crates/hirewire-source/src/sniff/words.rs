@@ -62,7 +62,9 @@ pub(crate) const WORDS: &[(Role, &str)] = &[
          =anstnr anstnummer medarbejdernummer medarbejdernr lonnummer medarbejderid ansattnummer =ansattnr ansattid \
          henkilonumero tyontekijanumero osobnicislo cislozamestnance torzsszam employeeidincompany externalid badgenumber \
          filenumber associatenumber employeeno personnelno employeecode workercode personidexternal =userid =id =uid \
-         =number =nummer =nr =no =uuid =guid =wid =workdayid",
+         =number =nummer =nr =no =uuid =guid =wid =workdayid \
+         staffno staffnr emplid employeeref payrollno payrollid sicilno sicilnumarasi personelno personelnumarasi calisanno anstallningsnr anstnummer \
+         evidencnicislo osobnecislo numarmarca maticnibroj colleagueid teammemberid resourceid clocknumber hrid",
     ),
     (
         Role::PrivateEmail,
@@ -73,7 +75,7 @@ pub(crate) const WORDS: &[(Role, &str)] = &[
         Role::Email,
         "workemail businessemail companyemail emailwork primaryworkemail corporateemail officeemail emailaddress email \
          dienstlicheemail geschaftlicheemail emailpro emailprofessionnel courriel adresseelectronique correoelectronico =correo \
-         posta correioeletronico =mail mailadresse epost emailadres sahkoposti useridlong =smtp emailadresse",
+         posta correioeletronico =mail mailadresse epost emailadres emailaziendale indirizzoemail emailsluzbowy emailcorporativo emailpracowniczy sahkoposti useridlong =smtp emailadresse",
     ),
     (
         Role::Login,
@@ -86,7 +88,7 @@ pub(crate) const WORDS: &[(Role, &str)] = &[
          supervisor reportsto reportingto =boss linemanager vorgesetzte vorgesetzter fuhrungskraft =leiter teamleiter \
          superieur responsable manageurid manageur =nplus1 =n+1 n+1matricule matriculen+1 nommanager hierarchique jefe superior responsabile =capo chefia =gestor gestor \
          superiorhierarquico leidinggevende =chef chefanst narmastechef nmstechef =leder leder narmesteleder lahiesimies esimies \
-         przelozony kierownik nadrizeny felettes vezeto directreport teamlead =mgr mgrid mgrempno mgrno mgrnumber =mgr1 =supv leidinggev",
+         przelozony kierownik nadrizeny nadriadeny felettes vezeto yonetici chefens vedouci rukovodilac nadredeni superiorierarhic reportstoemployee directreport teamlead =mgr mgrid mgrempno mgrno mgrnumber =mgr1 =supv leidinggev",
     ),
     (
         Role::LatinFirst,
@@ -112,19 +114,20 @@ pub(crate) const WORDS: &[(Role, &str)] = &[
         Role::First,
         "firstname givenname =名 имя forename legalfirstname legalnamefirstname vorname =vorna prenom primernombre =nombre nombres \
          =nome primeironome voornaam =imie imiona =fornamn =fornavn =etunimi =jmeno krestnijmeno keresztnev utonev =first =given \
-         fname =firstnm nomepropri",
+         fname =firstnm nomepropri =ad =adi =isim =ime =meno =prenume forenames givennames firstnames legalfirst namefirst ονομα імя",
     ),
     (
         Role::Last,
         "lastname surname =姓 =氏 фамилия familyname legallastname legalnamelastname nachname familienname =nachn =zuname apellidos apellido \
          primerapellido cognome =nom nomdenaissance nomusage nomdefamille nomfamille sobrenome apelido ultimonome achternaam nazwisko =efternamn =etternavn \
-         =efternavn sukunimi prijmeni vezeteknev csaladnev =last =family lname =lastnm",
+         =efternavn sukunimi prijmeni vezeteknev csaladnev =last =family lname =lastnm soyad soyadi soyisim prezime priezvisko =nume numedefamilie \
+         surnames legallast namelast επωνυμο прізвище",
     ),
     (
         Role::Full,
         "displayname fullname =worker =employee =associate =mitarbeiter =collaborateur =collaborator =empleado =dipendente =medewerker =pracownik 氏名 姓名 名前 фио employeename completename =name legalname workername associatename mitarbeitername vollername namevorname \
          nomcomplet nometprenom nomprenom nombrecompleto nombreyapellidos nomecompleto nominativo volledigenaam =naam \
-         imieinazwisko =namn =navn =nimi payrollname =ename nomecognome preferredfullname cn",
+         imieinazwisko =namn =navn =nimi payrollname =ename nomecognome preferredfullname cn adsoyad adisoyadi adivesoyadi imeiprezime celejmeno menoapriezvisko numesiprenume ονοματεπωνυμο",
     ),
     (
         Role::Prefix,
@@ -135,7 +138,8 @@ pub(crate) const WORDS: &[(Role, &str)] = &[
         "employmentstatus employeestatus workerstatus activestatus positionstatus jobstatus lifecyclestatus assignmentstatus status =stat2 =state \
          =active isactive =aktiv aktivkz beschaftigungsstatus mitarbeiterstatus =statut statutemploye situation =etat =actif =actief \
          estado situacion =activo stato =attivo situacao =ativo =tila stav =allapot =aktivni =inactive =terminated employmentstate emplstatus \
-         beschaftigungsverhaltnisstatus =tilstand =zustand",
+         beschaftigungsverhaltnisstatus =tilstand =zustand isterminated isinactive isleaver durum calismadurumu =current iscurrent =enabled \
+         isenabled workstatus hrstatus personstatus statusangajat istihdamdurumu",
     ),
     (
         Role::OriginalHire,
@@ -150,7 +154,9 @@ pub(crate) const WORDS: &[(Role, &str)] = &[
          fechaalta fechadealta fechainicio fechacontratacion fechadecontratacion dataassunzione datadiassunzione datainizio dataadmissao datadeadmissao \
          dataadmissao datainicio indiensttreding datumindienst ingangsdatum startdatum datazatrudnienia datarozpoczecia anstallningsdatum \
          anstallningsdag startdag ansettelsesdato ansattdato ansaettelsesdato tiltraedelsesdato tiltredelsesdato alkamispaiva aloituspaiva datumnastupu \
-         nastup admissao assunzione contratacion embauche =startdt =hiredt =hiredon joindt belepes =hired =start =joined =entry entrydate startofemployment effectivestart contractstart validfrom",
+         nastup admissao assunzione contratacion embauche =startdt =hiredt =hiredon joindt belepes =hired =start =joined =entry entrydate startofemployment effectivestart contractstart validfrom \
+         datejoined dateengaged dateappointed appointmentdate commencementdate startingdate employmentdate engagementdate joinedon startedon =doj \
+         isegiristarihi isebaslamatarihi baslamatarihi anstalldfrom anstallddatum dataangajarii datumzaposlenja datumnastupa datumzaposlenia",
     ),
     (
         Role::Termination,
@@ -159,14 +165,17 @@ pub(crate) const WORDS: &[(Role, &str)] = &[
          datesortie datedesortie datedepart datededepart datefin fechabaja fechadebaja fechafin fechasalida fechacese fechaegreso fechatermino \
          datacessazione datafine dataterminazione datadimissioni datarescisao datademissao datadesligamento datasaida datatermino datafim uitdiensttreding \
          datumuitdienst uitdienst einddatum datazwolnienia datazakonczenia slutdatum slutdato avgangsdatum fratraedelsesdato fratredelsesdato sluttdato \
-         einddatumdienstverband sortie depart demissao desligamento rescisao cessazione dimissioni =baja =salida =sortie departure departdate datedepart cessation separation =enddt =termdt =exitdt offboarding paattymispaiva lopetuspaiva datumukonceni vystup kilepes validto =end =left =leaver effectiveend completiondate",
+         einddatumdienstverband sortie depart demissao desligamento rescisao cessazione dimissioni =baja =salida =sortie departure departdate datedepart cessation separation =enddt =termdt =exitdt offboarding paattymispaiva lopetuspaiva datumukonceni vystup kilepes validto =end =left =leaver effectiveend completiondate \
+         terminationdt dateleaving leftdate dateexit dateseparated dateterminated dateresigned exitdt separationdt dateofexit lastworkday lastworkedday \
+         =dol =lwd lefton endedon istencikistarihi istenayrilistarihi cikistarihi ayrilistarihi anstalldtom dataplecarii dataincetarii datumodlaska datumodchodu kundigungsdatum kundigungzum",
     ),
     (
         Role::Title,
         "jobtitle businesstitle 役職 职位 должность positiontitle workingtitle businesscardtitle jobtitledescription jobdescription stellenbezeichnung stelle =position positionsbezeichnung \
          =plstx planstelle berufsbezeichnung funktion tatigkeit =fonction intituleposte poste emploi =cargo puesto mansione qualifica \
          posizione ruolo funcao =functie functietitel functienaam stanowisko befattning titel stilling stillingsbetegnelse tehtavanimike nimike =funkce \
-         pracovnipozice beosztas munkakor jobname =job =title =role jobprofile position",
+         pracovnipozice beosztas munkakor jobname =job =title =role jobprofile position designation =stltx positiontext stellentext positionname jobtitlename \
+         unvan =gorev pozisyon funkcja functia radnomesto pracovnapozicia",
     ),
     (
         Role::Division,
@@ -177,7 +186,8 @@ pub(crate) const WORDS: &[(Role, &str)] = &[
         Role::Department,
         "departmentname departmentdescription 部署 部門 部门 отдел подразделение homedepartment department =dept deptname abteilung =orgtx organisationseinheit orgeinheit orgunit organizationalunit supervisoryorganization \
          departement =service departamento =area reparto dipartimento ufficio setor afdeling dzial avdelning avdeling afdeling osasto oddeleni utvar \
-         osztaly organisatorischeeenheid organization organisation organizationalunitname =team orglevel2 homedepartmentdescription kostenstellenbezeichnung orgeh",
+         osztaly organisatorischeeenheid organization organisation organizationalunitname =team orglevel2 homedepartmentdescription kostenstellenbezeichnung orgeh \
+         deptdescr deptdesc depttitle =unit unitname orgunitname organizationunit departman =birim bolum oddelenie compartiment =odjel odsjek departament",
     ),
     (
         Role::CostCenter,
@@ -260,10 +270,10 @@ pub(crate) const WORDS: &[(Role, &str)] = &[
 
 /// Words for people who may have an account. Those that begin with `~` are on leave, with `>` not yet there.
 pub(crate) const ACTIVE: &str = "active here aktiv actif active activo activa attivo attiva ativo ativa actief aktywny aktywna aktiivinen aktivni aktív a y yes ja oui si sim true 1 \
-    employed employee enemployment beschaftigt angestellt imdienst enposte present indienst zatrudniony anstalld ansat ansatt current working regular permanent inforce filled \
+    employed employee enemployment beschaftigt angestellt imdienst enposte present indienst zatrudniony anstalld ansat ansatt current working regular permanent inforce filled inforza inservizio vigente enactivo dealta emservico activ aktif calisiyor angajat zaposlen vpracovnompomere vpracovnimpomeru slujiwy \
     ~onleave ~leave ~l ~loa ~leaveofabsence ~parentalleave ~maternityleave ~maternity ~paternityleave ~sickleave ~medicalleave ~paidleave ~unpaidleave ~familyleave ~sabbatical \
-    ~beurlaubt ~urlaub ~elternzeit ~mutterschutz ~ruhend ~langzeitkrank ~karenz ~conge ~enconge ~congematernite ~congeparental ~suspension ~suspendu ~permiso ~excedencia ~licencia ~deexcedencia ~inaspettativa \
-    ~aspettativa ~maternita ~licenca ~afastado ~emlicenca ~metverlof ~verlof ~ouderschapsverlof ~tjanstledig ~foraldraledig ~orlov ~permisjon ~urlop ~naurlopie ~vapaalla ~v \
+    ~beurlaubt ~urlaub ~elternzeit ~mutterschutz ~ruhend ~langzeitkrank ~langzeiturlaub ~langzeitabwesend ~elternkarenz ~bildungskarenz ~mutterschaft ~inelternzeit ~karenz ~conge ~enconge ~congematernite ~congeparental ~suspension ~suspendu ~permiso ~excedencia ~licencia ~deexcedencia ~inaspettativa \
+    ~aspettativa ~maternita ~licenca ~afastado ~emlicenca ~metverlof ~verlof ~ouderschapsverlof ~tjanstledig ~foraldraledig ~orlov ~permisjon ~izinli ~dogumizni ~ucretsizizin ~rodicovskadovolena ~materskadovolena ~rodicovskadovolenka ~gyes ~gyed ~concediu ~porodiljni ~fmla ~ltd ~std ~furlough ~furloughed ~urlop ~naurlopie ~vapaalla ~v \
     >pending >pendinghire >hired >prehire >preboarding >onboarding >prestart >newhire >future >futurehire >accepted >notstarted >upcoming >geplant >zukunftig >vorgemerkt >neu >avenir >aarriver >futur >pendiente \
     >inattesa >pendente >futuro >toekomstig >kommande >p >noticeperiod >resigned >notice >gekundigt >preavis >onnotice >probation >probezeit";
 
@@ -272,7 +282,7 @@ pub(crate) const INACTIVE: &str = "inactive gone terminated term left leaver exi
     inactif sorti parti quitte retraite licencie demissionne inactivo inactiva baja debaja cesado jubilado desvinculado terminado inattivo inattiva cessato cessata dimesso licenziato pensionato inativo inativa demitido desligado \
     aposentado rescindido inactief uitdienst uitgetreden vertrokken gepensioneerd nieaktywny nieaktywna zwolniony byly neaktivni ukoncen odesel slutat avslutad avgatt pensionerad inaktivni fratradt fratratt opsagt sluttet pensionist irtisanottu eronnut paattynyt \
     i n no nein non nao nej nie false 0 d r x ended closed cancelled canceled noshow withdrawn discarded gardenleave gardeningleave freigestellt deactivated disabled suspended offboarded archived resignedleft alumni \
-    terminatedwithpay terminatedinvoluntary terminatedvoluntary";
+    terminatedwithpay terminatedinvoluntary terminatedvoluntary ayrildi istenayrildi pasif cikti kilepett plecat incetat otisao odisiel skoncil bajadefinitiva voluntarilyleft quitjob laidoff redundant";
 
 /// A name as words are compared: letters, digits, `#` and `+`.
 pub(crate) fn squash(name: &str) -> String {

@@ -1,6 +1,6 @@
 //! Exports of other systems: what is proposed for them, and that the proposal reads them.
 
-use hirewire_source::{Export, Files, Fingerprints, SourceConfig, sniff};
+use hirewire_source::{By, Export, Files, Fingerprints, SourceConfig, sniff};
 use jiff::civil::date;
 use serde_json::Value;
 use std::io::Write;
@@ -651,7 +651,7 @@ fn whole_names_two_headers_and_several_rows() {
             ]
         });
     let Read { config, users, text, .. } = read("name.csv", by_name.as_bytes());
-    assert_eq!(config.reference.unwrap().by.as_deref(), Some("Worker"), "{text}");
+    assert_eq!(config.reference.unwrap().by, Some(By::Column("Worker".into())), "{text}");
     let eleventh = &people()[10];
     let family = format!("{} {}", eleventh.family, eleventh.number);
     assert_eq!(

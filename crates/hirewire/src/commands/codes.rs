@@ -90,6 +90,11 @@ pub(crate) fn warnings() -> Vec<Entry> {
             "Correct one of them; the old managers are kept.",
         ),
         (
+            W::ManagerAmbiguous,
+            "Several people have the name or address by which the manager is named.",
+            "Name managers by their number; the old manager is kept.",
+        ),
+        (
             W::ScientificNotation,
             "A spreadsheet has rounded a number; its digits are lost and the value is dropped.",
             "Export the column as text.",
@@ -105,6 +110,11 @@ pub(crate) fn warnings() -> Vec<Entry> {
             "Correct the address.",
         ),
         (W::NewColumn, "A column that was not there before and that nothing uses.", "Map it, or ignore it."),
+        (
+            W::ColumnAbsent,
+            "No record has this column: it is empty everywhere, or the account that reads may not see it.",
+            "Look at the column's name, and at the permissions of the account that exports.",
+        ),
         (W::DuplicateHeader, "Two columns have one name; the first is used.", "Rename one of them."),
         (W::RepeatedHeader, "The header stands again between the rows.", "Nothing; the line is left out."),
         (

@@ -2,7 +2,7 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use hirewire_source::{Files, Header, Missing, Presence, Quote, SourceConfig, UnknownStatus};
+use hirewire_source::{By, Files, Header, Missing, Presence, Quote, SourceConfig, UnknownStatus};
 use hirewire_source::{Guess, Proposal, sniff};
 
 use crate::cli::{Global, InitArgs, Output, Template};
@@ -308,7 +308,11 @@ fn source_tables(out: &mut String, c: &SourceConfig) {
         out.push_str("\n# Who somebody's manager is.\n[source.hr.reference]\n");
         put(out, "", "column", reference.column.as_str());
         if let Some(by) = &reference.by {
-            put(out, "The manager's own column that it repeats.", "by", by.as_str());
+            let (comment, value) = match by {
+                By::Column(name) => ("The manager's own column that it repeats.", toml::Value::String(name.clone())),
+                By::Name(names) => ("The manager's own columns that make up the name it repeats.", list(names)),
+            };
+            put(out, comment, "by", value);
         }
     }
     if let Some(primary) = &c.primary {
