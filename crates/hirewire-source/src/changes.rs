@@ -191,7 +191,8 @@ impl<'p> Pass<'p> {
                 reader.fill(&mut row, &places, self.layout).err()
             };
             self.last_line_flawed = fault.as_ref().is_some_and(|f| {
-                f.code == RejectCode::UnterminatedQuote || (f.code == RejectCode::ColumnCount && !found.ended)
+                f.code == RejectCode::UnterminatedQuote
+                    || (matches!(f.code, RejectCode::ColumnCount | RejectCode::BadJson) && !found.ended)
             });
             self.take_row(&row, &mut checked, fault, raw_hash, found.line);
         }
@@ -271,6 +272,10 @@ impl<'p> Pass<'p> {
             if fresh.key == 0 {
                 return;
             }
+        } else if fresh.state == State::Good && checked.deleted && old.is_none() {
+            // Nobody knows the person who is gone: there is nothing to take away.
+            self.scan.counts.ignored += 1;
+            return;
         } else if fresh.state == State::Good {
             fresh.deleted = checked.deleted;
             for (code, column, message) in checked.warnings.drain(..) {
@@ -409,12 +414,21 @@ impl<'p> Pass<'p> {
             );
             return false;
         }
-        for column in missing {
-            let message = format!(
-                "no column `{}`; there are: {}. Nothing is cleared because of that; add an alias if it has a new name",
-                self.layout.name(*column),
-                reader.header.join(", ")
-            );
+        if !missing.is_empty() {
+            let names: Vec<String> =
+                missing.iter().take(8).map(|column| format!("`{}`", self.layout.name(*column))).collect();
+            let more = missing.len().saturating_sub(names.len());
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            let (names, there) = (names.join(", "), reader.header.join(", "));
+            let message = if reader.header.len() == 1 && self.layout.columns.len() > 1 {
+                format!(
+                    "no column {names}{more}: the header `{there}` is one cell, so the delimiter has changed; set `delimiter`"
+                )
+            } else {
+                format!(
+                    "no column {names}{more}; there are: {there}. Nothing is cleared because of that; add an alias if one has a new name"
+                )
+            };
             self.stop(StopCode::ColumnMissing, Some(file), None, message);
         }
         let mut names = HashSet::new();
@@ -714,12 +728,14 @@ impl<'p> Pass<'p> {
         if rejected > limits.rejected_allowed && rejected as f64 > limits.max_rejected_share * records as f64
         {
             let message = format!(
-                "{rejected} of {records} rows were rejected; `limits.max_rejected_share` is {}",
-                limits.max_rejected_share
+                "{rejected} of {records} rows were rejected; `limits.max_rejected_share` is {}{}",
+                limits.max_rejected_share,
+                self.usual_reject()
             );
             self.stop(StopCode::TooManyRejected, None, None, message);
         } else if rejected > 0 && rejected >= records && full {
-            self.stop(StopCode::TooManyRejected, None, None, "not a single row could be used".into());
+            let message = format!("not a single row could be used{}", self.usual_reject());
+            self.stop(StopCode::TooManyRejected, None, None, message);
         }
         let absent: Vec<String> = self
             .present
@@ -748,6 +764,18 @@ impl<'p> Pass<'p> {
                 self.scan.columns.push(hashed);
             }
         }
+    }
+
+    /// The most frequent reason with its first example, as the end of a sentence.
+    fn usual_reject(&self) -> String {
+        let mut counts: HashMap<RejectCode, (usize, &Reject)> = HashMap::new();
+        for reject in &self.scan.rejects {
+            counts.entry(reject.code).or_insert((0, reject)).0 += 1;
+        }
+        let Some((code, (count, first))) = counts.into_iter().max_by_key(|(code, (n, _))| (*n, *code)) else {
+            return String::new();
+        };
+        format!("; {count} times {code}, first in line {}: {}", first.at.line, first.message)
     }
 
     /// Whether a known person has a row in this export.

@@ -58,7 +58,11 @@ pub(crate) fn clean_into(cell: &str, out: &mut String) {
 fn needs_cleaning(cell: &str) -> bool {
     let bytes = cell.as_bytes();
     let (Some(first), Some(last)) = (bytes.first(), bytes.last()) else { return false };
-    !(first.is_ascii_alphanumeric() || *first == b'+') || *last <= b' ' || bytes.len() < 8 || !cell.is_ascii() || cell == NO_MANAGER
+    !(first.is_ascii_alphanumeric() || *first == b'+')
+        || *last <= b' '
+        || bytes.len() < 8
+        || !cell.is_ascii()
+        || cell == NO_MANAGER
 }
 
 /// What SAP SuccessFactors writes for nobody.

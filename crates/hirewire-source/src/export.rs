@@ -1,13 +1,15 @@
 //! One export: opened, scanned for what changed, and read again for those who did.
 
+use crate::batches::Batch;
 use crate::changes::{Fresh, NONE, Pass};
-use crate::config::{Format, SourceConfig};
+use crate::config::{Files, Format, SourceConfig};
 use crate::finding::{Location, Reject, RejectCode, SourceError, Stop, Warning};
 use crate::fingerprints::{Entry, Fingerprints};
 use crate::layout::Layout;
 use crate::mapping::{Mapper, Unwritten};
-use crate::pickup::{content_hash, file_away, find_files, write_errors};
+use crate::pickup::{file_away, find_files, is_pattern, write_errors};
 use crate::reader::{Facts, RecordReader};
+use crate::rejected::write_rows;
 use crate::row::{Checked, Row, check};
 use hirewire_expression::{DateTime, Environment, SeededRandom};
 use jiff::civil::Date;
@@ -22,6 +24,8 @@ pub struct Export {
     facts: Vec<Facts>,
     paths: Vec<PathBuf>,
     layout: Layout,
+    /// Whether a pattern found the files.
+    found: bool,
     /// Standard input as a file.
     spool: Option<tempfile::NamedTempFile>,
 }
@@ -145,17 +149,29 @@ impl Export {
         let json = facts.iter().any(|f| matches!(f.format, Format::Json | Format::Ndjson));
         let layout = Layout::compile(config, json)?;
         Mapper::new(&layout, &config.lifecycle)?;
-        Ok(Self { config: config.clone(), base_dir: base_dir.to_path_buf(), facts, paths, layout, spool })
+        let found = config.files.entries().iter().any(|e| is_pattern(base_dir, e));
+        Ok(Self {
+            config: config.clone(),
+            base_dir: base_dir.to_path_buf(),
+            facts,
+            paths,
+            layout,
+            found,
+            spool,
+        })
+    }
+
+    /// One of the exports that [`crate::batches`] found, as [`Self::open`] opens files.
+    pub fn open_batch(config: &SourceConfig, base_dir: &Path, batch: &Batch) -> Result<Self, SourceError> {
+        let found = config.files.entries().iter().any(|e| is_pattern(base_dir, e));
+        let files = batch.files.iter().map(|f| f.display().to_string()).collect();
+        let config = SourceConfig { files: Files::Many(files), ..config.clone() };
+        Ok(Self { found, ..Self::open(&config, base_dir)? })
     }
 
     /// The files in the order in which they are read.
     pub fn files(&self) -> &[PathBuf] {
         &self.paths
-    }
-
-    /// 128 bits of the content as hexadecimal digits: an export that was already applied is recognised whatever its name.
-    pub fn content_hash(&self) -> Result<String, SourceError> {
-        content_hash(&self.paths)
     }
 
     /// Reads everything once and tells who is new, changed, unchanged or gone, and which rows are wrong.
@@ -229,12 +245,15 @@ impl Export {
         Ok(rejects)
     }
 
-    /// After the export was applied: moves the files to `archive` and writes what was rejected into `reject`.
+    /// After the export was applied: moves the files to `archive`, and keeps what was rejected in `reject`: why as
+    /// `NAME.STAMP.errors.csv`, the rows as they stand as `NAME.STAMP.rejected.csv` (`.ndjson` for JSON).
     /// `stamp` becomes part of the names, such as `20250304T060000Z`. Gives back where things are now.
     pub fn finish(&self, rejects: &[Reject], stamp: &str) -> Result<Vec<PathBuf>, SourceError> {
         let mut places = Vec::new();
         if let (Some(folder), false) = (&self.config.reject, rejects.is_empty()) {
-            places.push(write_errors(&self.base_dir.join(folder), &self.paths, rejects, stamp)?);
+            let folder = self.base_dir.join(folder);
+            places.push(write_errors(&folder, &self.paths, rejects, stamp)?);
+            places.extend(write_rows(&self.facts, &self.config, rejects, &folder, stamp)?);
         }
         if let (Some(folder), None) = (&self.config.archive, &self.spool) {
             for path in &self.paths {
@@ -244,12 +263,16 @@ impl Export {
         Ok(places)
     }
 
-    /// After the export was refused: moves the files to `reject` with the list of what was wrong beside them.
+    /// After the export was refused: keeps the list of what was wrong in `reject`, and moves files that a pattern found
+    /// there too, so that the next run does not meet them again. A file that was named stays where it is.
     pub fn refuse(&self, rejects: &[Reject], stamp: &str) -> Result<Vec<PathBuf>, SourceError> {
         let Some(folder) = &self.config.reject else { return Ok(Vec::new()) };
         let folder = self.base_dir.join(folder);
-        let mut places = vec![write_errors(&folder, &self.paths, rejects, stamp)?];
-        if self.spool.is_none() {
+        let mut places = Vec::new();
+        if !rejects.is_empty() {
+            places.push(write_errors(&folder, &self.paths, rejects, stamp)?);
+        }
+        if self.found && self.spool.is_none() {
             for path in &self.paths {
                 places.push(file_away(path, &folder, stamp)?);
             }

@@ -49,27 +49,6 @@ pub(crate) fn chain(state: u64, field: &[u8]) -> u64 {
     hash(state, field)
 }
 
-/// 128 bits over a stream of chunks: the identity of a file's content.
-pub(crate) struct Content {
-    low: u64,
-    high: u64,
-}
-
-impl Content {
-    pub(crate) fn new() -> Self {
-        Self { low: K[0], high: K[1] }
-    }
-
-    pub(crate) fn update(&mut self, chunk: &[u8]) {
-        self.low = hash(self.low, chunk);
-        self.high = hash(self.high.rotate_left(17) ^ K[3], chunk);
-    }
-
-    pub(crate) fn hex(&self) -> String {
-        format!("{:016x}{:016x}", self.high, self.low)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -187,7 +187,9 @@ impl Layout {
             unknown: s.unknown,
         });
         let (reference, by) = match &config.reference {
-            Some(r) => (Some(c.column(&r.column)), c.handle(r.by.as_ref()).filter(|by| *by != Handle::Column(key))),
+            Some(r) => {
+                (Some(c.column(&r.column)), c.handle(r.by.as_ref()).filter(|by| *by != Handle::Column(key)))
+            }
             None => (None, None),
         };
         let (hire, termination) =

@@ -7,6 +7,7 @@
 //! Everything streams: a file is never in memory as a whole, and a person who did not change costs only reading
 //! and hashing. Source: spec/sources.md §1.2, §5, §7.
 
+mod batches;
 mod changes;
 mod clean;
 mod config;
@@ -22,12 +23,14 @@ mod mapping;
 mod pickup;
 mod reader;
 mod references;
+mod rejected;
 mod row;
 mod shape;
 mod sheet;
 mod sniff;
 mod text;
 
+pub use batches::{Batch, batches};
 pub use config::*;
 pub use export::{Change, Counts, Export, Mapped, Scan, Vanished};
 pub use finding::*;

@@ -1,9 +1,8 @@
 //! Which files an export is made of, and where they go afterwards.
 
 use crate::finding::{Reject, SourceError};
-use crate::hash::Content;
+use sha2::{Digest, Sha256};
 use std::fs;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// The files that a path or a pattern with `*` and `?` means, sorted by name. Hidden files and those that are still
@@ -43,6 +42,11 @@ pub fn find_files(base_dir: &Path, pattern: &str) -> Result<Vec<PathBuf>, Source
     Ok(found)
 }
 
+/// Whether an entry of `files` names whatever lies in a folder.
+pub(crate) fn is_pattern(base_dir: &Path, entry: &str) -> bool {
+    entry.contains(['*', '?']) && !base_dir.join(entry).is_file()
+}
+
 fn in_transit(name: &str) -> bool {
     [".tmp", ".part", ".filepart", ".crdownload"].iter().any(|end| name.to_lowercase().ends_with(end))
 }
@@ -68,28 +72,12 @@ fn matches_pattern(pattern: &str, name: &str) -> bool {
     pattern[p..].iter().all(|c| *c == '*')
 }
 
-/// 128 bits of the content of some files as hexadecimal digits: the same export twice has the same, whatever it is called.
-pub fn content_hash(files: &[PathBuf]) -> Result<String, SourceError> {
-    let mut content = Content::new();
-    let mut chunk = vec![0; 1 << 16];
-    for path in files {
-        let fail = |source| SourceError::Read { path: path.display().to_string(), source };
-        let mut file = fs::File::open(path).map_err(fail)?;
-        loop {
-            let mut filled = 0;
-            while filled < chunk.len() {
-                match file.read(&mut chunk[filled..]).map_err(fail)? {
-                    0 => break,
-                    n => filled += n,
-                }
-            }
-            content.update(&chunk[..filled]);
-            if filled < chunk.len() {
-                break;
-            }
-        }
-    }
-    Ok(content.hex())
+/// SHA-256 of a file's content: what was applied once is recognised whatever it is called.
+pub fn content_hash(file: &Path) -> Result<[u8; 32], SourceError> {
+    let fail = |source| SourceError::Read { path: file.display().to_string(), source };
+    let mut hash = Sha256::new();
+    std::io::copy(&mut fs::File::open(file).map_err(fail)?, &mut hash).map_err(fail)?;
+    Ok(hash.finalize().into())
 }
 
 /// Moves a file into a folder; its name gets the stamp (`people.20250304T060000Z.csv`) and a number when that is taken.
@@ -111,20 +99,31 @@ pub fn file_away(file: &Path, folder: &Path, stamp: &str) -> Result<PathBuf, Sou
     Ok(target)
 }
 
-/// Writes rejected rows as `NAME.STAMP.errors.csv` (file, line, key, column, code, message).
+/// `FOLDER/NAME.STAMP.END` beside the files of an export; the folder is made.
+pub(crate) fn beside(
+    folder: &Path,
+    files: &[PathBuf],
+    stamp: &str,
+    end: &str,
+) -> Result<PathBuf, SourceError> {
+    let fail = |source| SourceError::Write { path: folder.display().to_string(), source };
+    fs::create_dir_all(folder).map_err(fail)?;
+    let stem = files.first().and_then(|f| f.file_stem()).unwrap_or_default().to_string_lossy().into_owned();
+    Ok(folder.join(format!("{stem}.{stamp}.{end}")))
+}
+
+/// Writes why rows were rejected as `NAME.STAMP.errors.csv` (file, line, key, column, code, message).
 pub(crate) fn write_errors(
     folder: &Path,
     files: &[PathBuf],
     rejects: &[Reject],
     stamp: &str,
 ) -> Result<PathBuf, SourceError> {
-    let fail = |source| SourceError::Write { path: folder.display().to_string(), source };
-    fs::create_dir_all(folder).map_err(fail)?;
+    let path = beside(folder, files, stamp, "errors.csv")?;
+    let fail = |source| SourceError::Write { path: path.display().to_string(), source };
     let name = |at: usize| {
         files.get(at).and_then(|f| f.file_name()).unwrap_or_default().to_string_lossy().into_owned()
     };
-    let stem = files.first().and_then(|f| f.file_stem()).unwrap_or_default().to_string_lossy().into_owned();
-    let path = folder.join(format!("{stem}.{stamp}.errors.csv"));
     let mut text = String::from("file,line,key,column,code,message\n");
     for r in rejects {
         let line = r.at.line.to_string();
@@ -143,7 +142,8 @@ pub(crate) fn write_errors(
     Ok(path)
 }
 
-fn quoted(cell: &str) -> String {
+/// A cell of RFC 4180.
+pub(crate) fn quoted(cell: &str) -> String {
     if cell.contains([',', '"', '\n', '\r']) {
         format!("\"{}\"", cell.replace('"', "\"\""))
     } else {
@@ -181,11 +181,8 @@ mod tests {
         path("d.csv.filepart", b"");
         assert_eq!(find_files(folder.path(), "?.csv*").unwrap(), [a.clone(), b.clone(), c.clone()]);
         assert!(find_files(folder.path(), "z*.csv").is_err());
-        assert_eq!(
-            content_hash(std::slice::from_ref(&a)).unwrap(),
-            content_hash(std::slice::from_ref(&b)).unwrap()
-        );
-        assert_ne!(content_hash(std::slice::from_ref(&a)).unwrap(), content_hash(&[c]).unwrap());
+        assert_eq!(content_hash(&a).unwrap(), content_hash(&b).unwrap());
+        assert_ne!(content_hash(&a).unwrap(), content_hash(&c).unwrap());
         let (one, two) = (
             file_away(&a, &folder.path().join("archive"), "S"),
             file_away(&b, &folder.path().join("archive"), "S"),

@@ -224,7 +224,11 @@ fn words_hash<'a>(parts: impl Iterator<Item = &'a str>, seed: u64) -> u64 {
         .map(str::to_lowercase)
         .collect();
     words.sort_unstable();
-    if words.is_empty() { 0 } else { words.iter().fold(seed ^ 0x4a3e, |state, word| chain(state, word.as_bytes())) }
+    if words.is_empty() {
+        0
+    } else {
+        words.iter().fold(seed ^ 0x4a3e, |state, word| chain(state, word.as_bytes()))
+    }
 }
 
 fn lower(text: &str) -> std::borrow::Cow<'_, str> {

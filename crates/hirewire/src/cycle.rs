@@ -8,7 +8,7 @@ use hirewire_job::{
     Item, PersonPlan, PlanAction, PlanDocument, Warning, fingerprint_name, fingerprints, safety_totals,
 };
 use hirewire_source::{
-    Export, Files, Fingerprints, Missing, Reject, Scan, SourceConfig, SourceError, StopCode,
+    Batch, Export, Files, Fingerprints, Missing, Reject, Scan, SourceConfig, SourceError, StopCode, batches,
 };
 use hirewire_store::{CycleState, Hold, JobKey, NewOperation, OperationId, Person};
 use jiff::Timestamp;
@@ -49,6 +49,10 @@ pub(crate) struct Feed<'c> {
     pub(crate) gone: Vec<String>,
     /// What the scan said and what the policy for missing people adds.
     pub(crate) warnings: Vec<Warning>,
+    /// The files, and those of them that are to be remembered as applied.
+    pub(crate) batch: Batch,
+    /// Exports that wait behind this one.
+    pub(crate) waiting: usize,
 }
 
 /// Opens and scans the exports of a job. Nothing is written.
@@ -77,20 +81,63 @@ pub(crate) fn feeds<'c>(
         sources.into_iter().filter(|(name, _)| named.is_none_or(|named| named == name.as_str()))
     {
         let config = with_files(config, arguments);
-        let export = match Export::open(&config, &context.project.folder) {
-            Err(SourceError::NoFile { pattern })
-                if pattern.contains(['*', '?']) && arguments.files.is_empty() =>
-            {
-                say(&format!(
-                    "source {name}: no file matches {pattern}; only dates that have come are looked at"
-                ));
-                continue;
-            }
-            other => other?,
-        };
-        feeds.push(feed(context, job, name, config, export, date)?);
+        let Some((batch, waiting)) = next_batch(context, job, name, &config, arguments)? else { continue };
+        let export = Export::open_batch(&config, &context.project.folder, &batch)?;
+        let mut feed = feed(context, job, name, config, export, date)?;
+        (feed.batch, feed.waiting) = (batch, waiting);
+        feeds.push(feed);
     }
     Ok(feeds)
+}
+
+/// The oldest export of a source that was not applied yet, and how many wait behind it.
+fn next_batch(
+    context: &Context,
+    job: &OpenJob<'_>,
+    name: &str,
+    config: &SourceConfig,
+    arguments: &CycleArgs,
+) -> Result<Option<(Batch, usize)>, Report> {
+    let taken = fingerprint_name(name, job.name);
+    let mut failed = None;
+    let found = batches(config, &context.project.folder, &mut |hash| {
+        context.store.find_pickup(&taken, hash).map(|p| p.is_some()).unwrap_or_else(|error| {
+            failed.get_or_insert(error);
+            false
+        })
+    });
+    if let Some(error) = failed {
+        return Err(error.into());
+    }
+    let shown = || config.files.entries().join(", ");
+    let only_dates =
+        |why: String| say(&format!("source {name}: {why}; only dates that have come are looked at"));
+    match found {
+        Err(SourceError::NoFile { pattern })
+            if pattern.contains(['*', '?']) && arguments.files.is_empty() =>
+        {
+            only_dates(format!("no file matches {pattern}"));
+            Ok(None)
+        }
+        Err(other) => Err(other.into()),
+        Ok(batches) if batches.is_empty() => {
+            only_dates(format!("every file that matches {} was applied before", shown()));
+            Ok(None)
+        }
+        Ok(mut batches) => {
+            let mut batch = batches.remove(0);
+            // A file of the pick-up folder that was named on the command line counts as taken too.
+            let folder = context.project.sources_of(job.section).find(|(known, _)| known.as_str() == name);
+            if !arguments.files.is_empty()
+                && folder.is_some_and(|(_, own)| own.files.entries().iter().any(|e| e.contains(['*', '?'])))
+            {
+                for file in batch.files.iter().filter(|f| f.is_file()) {
+                    batch.fresh.push((file.clone(), hirewire_source::content_hash(file)?));
+                }
+            }
+            Ok(Some((batch, batches.len())))
+        }
+    }
 }
 
 /// The source's settings with the files of the command line in place of its own.
@@ -127,6 +174,8 @@ fn feed<'c>(
         leavers: Vec::new(),
         gone: Vec::new(),
         warnings: Vec::new(),
+        batch: Batch::default(),
+        waiting: 0,
     };
     feed.warnings = feed.scan.warnings.iter().map(|warning| feed.warning(warning)).collect();
     feed.missing(context, job, date)?;

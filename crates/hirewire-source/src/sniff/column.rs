@@ -90,7 +90,8 @@ impl Seen {
             let last = segments.len() - 1;
             let group = segments[..last - 1].join(".");
             let element = format!("{group}.0.{}", segments[last]);
-            let describes = matches!(segments[last].to_ascii_lowercase().as_str(), "type" | "primary" | "isprimary");
+            let describes =
+                matches!(segments[last].to_ascii_lowercase().as_str(), "type" | "primary" | "isprimary");
             if describes && table.names.iter().any(|n| n.eq_ignore_ascii_case(&element)) {
                 segments = vec![""];
             } else if let Some(one) = segments[last - 1].strip_suffix('s') {
@@ -260,7 +261,8 @@ fn is_phone(value: &str) -> bool {
 
 /// The formats that read the values: nearly all of them, or (`loose`) at least half.
 fn date_formats(values: &[String], loose: bool) -> Vec<(&'static str, f64)> {
-    let filled: Vec<&String> = values.iter().filter(|v| !v.is_empty()).take(4000).collect();
+    let filled: Vec<&String> =
+        values.iter().filter(|v| !v.is_empty()).take(if loose { 500 } else { 4000 }).collect();
     let Some(first) = filled.first() else { return Vec::new() };
     let enough = |good: usize| if loose { good * 2 >= filled.len() } else { good * 10 >= filled.len() * 8 };
     if !enough(filled.iter().filter(|v| v.bytes().any(|b| b.is_ascii_digit()) && v.len() <= 40).count()) {

@@ -467,17 +467,19 @@ fn find_manager(columns: &[Seen], roles: &mut Roles, headless: bool) {
 
 /// The manager by name, in a file that holds people's names in parts or the other way round.
 fn find_manager_by_name(columns: &[Seen], roles: &mut Roles) -> bool {
-    let parts: Vec<Vec<usize>> = [[Role::First, Role::Last].as_slice(), &[Role::Preferred, Role::Last], &[Role::Full]]
-        .iter()
-        .filter_map(|parts| parts.iter().map(|r| roles.get(*r)).collect::<Option<Vec<usize>>>())
-        .collect();
+    let parts: Vec<Vec<usize>> =
+        [[Role::First, Role::Last].as_slice(), &[Role::Preferred, Role::Last], &[Role::Full]]
+            .iter()
+            .filter_map(|parts| parts.iter().map(|r| roles.get(*r)).collect::<Option<Vec<usize>>>())
+            .collect();
     let mut best: Option<(f64, usize, &Vec<usize>)> = None;
     for parts in &parts {
         let rows = columns[parts[0]].values.len();
         let people: HashSet<String> =
             (0..rows).map(|row| words(parts.iter().map(|p| columns[*p].values[row].as_str()))).collect();
         for (at, column) in columns.iter().enumerate() {
-            let manager = is_group_of_manager(column) || column.named().iter().any(|(r, s)| *r == Role::Manager && *s >= 50);
+            let manager = is_group_of_manager(column)
+                || column.named().iter().any(|(r, s)| *r == Role::Manager && *s >= 50);
             if !manager || column.filled == 0 || parts.contains(&at) {
                 continue;
             }

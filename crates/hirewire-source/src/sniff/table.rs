@@ -459,7 +459,11 @@ fn trailer_of(
         rest[..rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len())].parse().ok()
     });
     let right = number.is_some_and(|n| n + 1 == records || n == records || n == line);
-    let counted = right && filled <= 2 && row.len() != table.names.len();
+    // Digits like those of the rows above begin one more row, cut off.
+    let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+    let alike = |above: &Vec<String>| above.first().is_some_and(|a| a.len() == first.len() && digits(a));
+    let cut = digits(first) && row.len() > 1 && table.rows.iter().rev().skip(1).take(3).any(alike);
+    let counted = right && filled <= 2 && row.len() != table.names.len() && !cut;
     if !named && !counted {
         return None;
     }

@@ -236,6 +236,9 @@ fn archive_and_reject() {
         errors,
         "file,line,key,column,code,message\npeople.csv,3,02,name,RequiredMissing,empty; it is required\n"
     );
+    let rows =
+        std::fs::read_to_string(folder.path().join("reject/people.20250304T060000Z.rejected.csv")).unwrap();
+    assert_eq!(rows, "id,mail,name,boss,state,start,end\n02,b@x.example,,01,A,2020-01-01,\n");
     assert!(
         folder.path().join("archive/people.20250304T060000Z.csv").exists()
             && !folder.path().join("people.csv").exists()

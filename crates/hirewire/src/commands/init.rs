@@ -309,8 +309,12 @@ fn source_tables(out: &mut String, c: &SourceConfig) {
         put(out, "", "column", reference.column.as_str());
         if let Some(by) = &reference.by {
             let (comment, value) = match by {
-                By::Column(name) => ("The manager's own column that it repeats.", toml::Value::String(name.clone())),
-                By::Name(names) => ("The manager's own columns that make up the name it repeats.", list(names)),
+                By::Column(name) => {
+                    ("The manager's own column that it repeats.", toml::Value::String(name.clone()))
+                }
+                By::Name(names) => {
+                    ("The manager's own columns that make up the name it repeats.", list(names))
+                }
             };
             put(out, comment, "by", value);
         }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::cli::{Global, Output, PlanArgs};
 use crate::context::Context;
 use crate::cycle;
-use crate::output::{Colour, Printer, coloured, plain};
+use crate::output::{Colour, Printer, coloured, plain, say};
 use crate::report::{self, Report};
 
 /// People shown; the rest is counted. `--output json` has them all.
@@ -30,6 +30,14 @@ pub(crate) fn run(global: &Global, arguments: &PlanArgs, printer: &mut Printer) 
             if let Some(stop) = feed.stops(arguments.cycle.force_shrink) {
                 return Err(stop);
             }
+        }
+        for feed in feeds.iter().filter(|feed| feed.waiting > 0) {
+            say(&format!(
+                "source {}: {} more exports wait behind {}; `sync` takes one after the other",
+                feed.name,
+                feed.waiting,
+                feed.export.files().iter().map(|f| f.display().to_string()).collect::<Vec<_>>().join(", ")
+            ));
         }
         let mut planned = cycle::plan(&context, &job, &feeds, now, arguments.all)?;
         planned.document.basis = Some(Basis {

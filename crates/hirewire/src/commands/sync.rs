@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use hirewire_engine::safety::{Held, Hold};
 use hirewire_job::{CycleReport, Feed as Inbox, JobError, PlanDocument, RunOptions};
 use hirewire_source::Reject;
-use hirewire_store::CycleKind;
+use hirewire_store::{CycleKind, Pickup};
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 
@@ -47,46 +47,62 @@ pub(crate) fn run(global: &Global, arguments: &SyncArgs, printer: &mut Printer) 
     let mut cycles = Vec::new();
     let mut ended = Ended::Done;
     for name in context.job_names(cycle_arguments.job.as_deref())? {
-        let job = context.job(name)?;
-        let feeds = cycle::feeds(&context, &job, &cycle_arguments, now)?;
-        for feed in &feeds {
-            if let Some(stop) = feed.stops(cycle_arguments.force_shrink) {
-                refuse(feed, now)?;
-                return Err(stop);
+        loop {
+            let job = context.job(name)?;
+            let feeds = cycle::feeds(&context, &job, &cycle_arguments, now)?;
+            for feed in &feeds {
+                if let Some(stop) = feed.stops(cycle_arguments.force_shrink) {
+                    refuse(feed, now)?;
+                    return Err(stop);
+                }
+            }
+            let Some(holds) =
+                agreed(&context, &job, &feeds, now, global, arguments, reviewed.as_ref(), printer)?
+            else {
+                return Err(Report::new("stopped; nothing was changed"));
+            };
+            let (report, rejects) = apply(&context, &job, &feeds, now, &holds)?;
+            let undelivered = cycle::block_on(job.target.finish_cycle());
+            if undelivered > 0 {
+                say(&format!(
+                    "{undelivered} first passwords could not be delivered yet; they are tried again with the next cycle"
+                ));
+            }
+            let mut document = report.document;
+            for (feed, rejects) in feeds.iter().zip(&rejects) {
+                feed.rejected(&feed.scan.rejects, &mut document);
+                feed.rejected(rejects, &mut document);
+                let twice = feed.unchanged_among(report.looked_at.iter().map(String::as_str));
+                document.totals.skip =
+                    (document.totals.skip + feed.scan.counts.unchanged as u64).saturating_sub(twice);
+                document.warnings.extend(feed.warnings.iter().cloned());
+                let all: Vec<Reject> = feed.scan.rejects.iter().chain(rejects).cloned().collect();
+                remember_columns(&context, feed)?;
+                remember_files(&context, feed, now)?;
+                feed.export.finish(&all, &stamp(now))?;
+            }
+            document.people.sort_by(|a, b| a.anchor.cmp(&b.anchor));
+            let report_held = report.held > 0;
+            if report_held {
+                ended = Ended::Held;
+            }
+            cycles.extend(report.cycle.clone());
+            if global.output == Output::Text {
+                summary(
+                    name,
+                    &document,
+                    report.cycle.as_deref(),
+                    report.held,
+                    report.counts.failed,
+                    printer,
+                )?;
+            }
+            plan::merge(&mut whole, document);
+            let waiting = feeds.iter().map(|feed| feed.waiting).sum::<usize>();
+            if waiting == 0 || reviewed.is_some() || report_held {
+                break;
             }
         }
-        let Some(holds) = agreed(&context, &job, &feeds, now, global, arguments, reviewed.as_ref(), printer)?
-        else {
-            return Err(Report::new("stopped; nothing was changed"));
-        };
-        let (report, rejects) = apply(&context, &job, &feeds, now, &holds)?;
-        let undelivered = cycle::block_on(job.target.finish_cycle());
-        if undelivered > 0 {
-            say(&format!(
-                "{undelivered} first passwords could not be delivered yet; they are tried again with the next cycle"
-            ));
-        }
-        let mut document = report.document;
-        for (feed, rejects) in feeds.iter().zip(&rejects) {
-            feed.rejected(&feed.scan.rejects, &mut document);
-            feed.rejected(rejects, &mut document);
-            let twice = feed.unchanged_among(report.looked_at.iter().map(String::as_str));
-            document.totals.skip =
-                (document.totals.skip + feed.scan.counts.unchanged as u64).saturating_sub(twice);
-            document.warnings.extend(feed.warnings.iter().cloned());
-            let all: Vec<Reject> = feed.scan.rejects.iter().chain(rejects).cloned().collect();
-            remember_columns(&context, feed)?;
-            feed.export.finish(&all, &stamp(now))?;
-        }
-        document.people.sort_by(|a, b| a.anchor.cmp(&b.anchor));
-        if report.held > 0 {
-            ended = Ended::Held;
-        }
-        cycles.extend(report.cycle.clone());
-        if global.output == Output::Text {
-            summary(name, &document, report.cycle.as_deref(), report.held, report.counts.failed, printer)?;
-        }
-        plan::merge(&mut whole, document);
     }
     if global.output == Output::Json {
         let mut value = serde_json::to_value(&whole)?;
@@ -254,6 +270,17 @@ fn progress(expected: u64) -> ProgressBar {
 fn refuse(feed: &Feed<'_>, now: Timestamp) -> Result<(), Report> {
     for place in feed.export.refuse(&feed.scan.rejects, &stamp(now))? {
         say(&format!("kept {}", place.display()));
+    }
+    Ok(())
+}
+
+/// Notes the content of files that came from a folder, so that it is taken once, whatever the files are called.
+fn remember_files(context: &Context, feed: &Feed<'_>, now: Timestamp) -> Result<(), Report> {
+    for (path, content_hash) in &feed.batch.fresh {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let size = std::fs::metadata(path).map_or(0, |m| m.len());
+        let (source, content_hash) = (feed.fingerprint_name.clone(), *content_hash);
+        context.store.record_pickup(Pickup { source, name, content_hash, size, picked: now })?;
     }
     Ok(())
 }
