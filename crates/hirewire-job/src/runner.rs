@@ -439,8 +439,9 @@ impl<T: Target> Run<'_, '_, T> {
             Cause::Again | Cause::Gone | Cause::Reviewed => (None, None, None),
         };
         let reason = reason_of(&plan, &exported, held, known.stranger);
-        // Nobody wants an entry for "still nothing to do" of a person who only came due.
-        let silent = id.is_none() && plan.action == Action::Skip;
+        // Nobody wants an entry for "still nothing to do" of a person who only came due; who asks for one person wants an answer.
+        let asked = self.kind == CycleKind::OnDemand;
+        let silent = id.is_none() && plan.action == Action::Skip && !asked;
         if !silent {
             result.log.push(entry::entry(&Dealt {
                 time: self.now,

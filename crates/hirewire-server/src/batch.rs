@@ -66,14 +66,11 @@ fn malformed() -> ApiError {
 pub(crate) async fn run(app: &Arc<App>, head: &Head, body: Bytes) -> Result<Answer, ApiError> {
     let text = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&body);
     let Ok(batch) = serde_json::from_slice::<Batch>(text) else {
-        return match &app.settings.seed_batch_compat {
-            Some(seed) if !app.settings.rules.is_strict() => {
-                upload::run_bare_operations(app, head, seed, body)
-                    .await
-                    .map_err(|error| error.unwrap_or_else(malformed))
-            }
-            _ => Err(malformed()),
-        };
+        if app.settings.rules.is_strict() {
+            return Err(malformed());
+        }
+        let taken = upload::run_bare_operations(app, head, body).await;
+        return taken.map_err(|error| error.unwrap_or_else(malformed));
     };
     let parts = check(head, batch.requests)?;
     let responses = if parts.iter().any(|part| !part.depends_on.is_empty()) {

@@ -17,7 +17,7 @@ const GRANTED: [Permission; 6] = [
     Permission::UploadAll,
     Permission::ProvisioningLogReadAll,
     Permission::SynchronizationReadWriteAll,
-    Permission::ApplicationReadAll,
+    Permission::ApplicationReadWriteAll,
     Permission::UserReadAll,
     Permission::AppRoleAssignmentReadWriteAll,
 ];

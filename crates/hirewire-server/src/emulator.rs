@@ -356,11 +356,26 @@ pub fn clear_requests(app: &App, _: &Request) -> Result<Answer, ApiError> {
     Ok(Answer::no_content())
 }
 
-/// `POST /_emulator/reset`.
-pub fn reset(app: &App, _: &Request) -> Result<Answer, ApiError> {
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+struct Reset {
+    keep_people: bool,
+}
+
+/// `POST /_emulator/reset`: the tenant is as it was after the start. Applications, their secrets and tokens stay good, jobs keep
+/// their ids and start again with their template's schema, and `{"keepPeople":true}` leaves people, log and schemas alone.
+pub fn reset(app: &App, request: &Request) -> Result<Answer, ApiError> {
+    let wanted: Reset = if request.body.is_empty() { Reset::default() } else { request.json()? };
     emulator(app)?.clear();
     app.limits.clear();
     app.clock.reset();
+    if !wanted.keep_people {
+        app.service.start_over()?;
+        app.queue_counts.clear();
+        for job in app.store.jobs()? {
+            crate::graph::schema::reset(app, &job, "reset", request.head.ids.received)?;
+        }
+    }
     app.service.clock_changed(app.clock.now(), app.clock.is_frozen());
     Ok(Answer::no_content())
 }

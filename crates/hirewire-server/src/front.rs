@@ -75,7 +75,7 @@ fn head(app: &App, parts: &http::request::Parts, connection: Option<Connection>)
     let authority = parts.uri.authority().map(http::uri::Authority::as_str);
     Head {
         ids: RequestIds::new(&parts.headers, app.clock.now()),
-        method: parts.method.clone(),
+        method: canonical(&parts.method),
         path: parts.uri.path().to_owned(),
         version: Version::V1,
         query: Query::parse(parts.uri.query().unwrap_or_default()),
@@ -87,6 +87,12 @@ fn head(app: &App, parts: &http::request::Parts, connection: Option<Connection>)
         caller: None,
         needs: &[],
     }
+}
+
+/// Methods are compared with regard to case (RFC 9110 §9.1), yet old scripts send `post`.
+fn canonical(method: &Method) -> Method {
+    let upper = method.as_str().to_ascii_uppercase();
+    Method::from_bytes(upper.as_bytes()).unwrap_or_else(|_| method.clone())
 }
 
 fn forwarded_for(headers: &HeaderMap) -> Option<IpAddr> {

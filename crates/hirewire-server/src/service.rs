@@ -134,6 +134,9 @@ pub trait Service: Send + Sync + 'static {
     /// without regard to case.
     fn users(&self, equal: Option<(&str, &str)>) -> Result<Vec<Value>, ServiceError>;
 
+    /// Forgets everybody: queues, people, links, cycles, log, and the embedded directory's users. Jobs start again.
+    fn start_over(&self) -> Result<(), ServiceError>;
+
     /// The emulator's clock was set or moved.
     fn clock_changed(&self, now: Timestamp, frozen: bool);
 }

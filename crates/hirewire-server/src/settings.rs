@@ -227,7 +227,7 @@ pub struct Settings {
     pub managed_identity: Option<String>,
     /// Value of `X-IDENTITY-HEADER` for the App Service shape.
     pub identity_header: Option<String>,
-    /// Compatibility with the bare array of §9; ignored in strict mode.
+    /// The job that takes the bare arrays of §9 in open mode, where there are several; strict mode takes none.
     pub seed_batch_compat: Option<SeedBatch>,
     /// Serves the clock, faults and recorded requests below `/_emulator`.
     pub emulator: bool,

@@ -25,6 +25,16 @@ pub struct OperationId(pub(crate) i64);
 impl OperationId {
     /// Before the first.
     pub const START: Self = Self(0);
+
+    /// As a number, to be kept.
+    pub fn number(self) -> i64 {
+        self.0
+    }
+
+    /// What [`OperationId::number`] gave.
+    pub fn from_number(number: i64) -> Self {
+        Self(number)
+    }
 }
 
 /// Each job's operations have numbers of their own: job key times this, plus a running number.

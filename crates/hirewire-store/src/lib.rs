@@ -26,6 +26,7 @@ mod schemas;
 pub mod seal;
 mod secrets;
 mod settings;
+mod start_over;
 mod store;
 mod time;
 mod writer;

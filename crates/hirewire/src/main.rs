@@ -10,6 +10,7 @@ mod random;
 mod report;
 mod service;
 mod target;
+mod waiting;
 
 use std::process::ExitCode;
 

@@ -22,6 +22,7 @@ use serde_json::{Value, json};
 use crate::commands::users;
 use crate::cycle::block_on;
 use crate::target::AnyTarget;
+use crate::waiting;
 
 /// Longest a worker sleeps without looking at its dates; a clock that is set wakes it at once.
 const LOOK: Duration = Duration::from_secs(60);
@@ -151,8 +152,8 @@ impl Shared {
     /// One cycle, if the job is at work.
     fn run(&self, key: JobKey) -> Result<(), ServiceError> {
         let job = self.store.job_by_key(key)?;
-        if job.schedule != ScheduleState::Active || job.status == StatusCode::Quarantine {
-            return Ok(());
+        if let Some(why) = waiting::held(&job) {
+            return waiting::log(&self.store, &job, why, self.clock.now());
         }
         let schema = self.schema(&job)?;
         let runner = Runner { store: &self.store, job: key, schema: &schema, target: &self.target };
@@ -265,7 +266,9 @@ impl Service for LocalService {
     }
 
     fn pause(&self, job: &Job) -> Result<(), ServiceError> {
-        self.set(job, ScheduleState::Paused, StatusCode::Paused)
+        self.set(job, ScheduleState::Paused, StatusCode::Paused)?;
+        self.wake(job.key);
+        Ok(())
     }
 
     fn restart(&self, job: &Job, scopes: ResetScopes) -> Result<(), ServiceError> {
@@ -376,6 +379,19 @@ impl Service for LocalService {
         let query = UserQuery { filter, limit: usize::MAX >> 2, ..UserQuery::default() };
         let page = directory.list(&query).map_err(internal)?;
         Ok(page.users.iter().map(graph_user).collect())
+    }
+
+    fn start_over(&self) -> Result<(), ServiceError> {
+        let store = &self.shared.store;
+        let jobs = store.jobs()?;
+        for job in &jobs {
+            self.retire(job)?;
+        }
+        store.start_over()?;
+        if let Some(directory) = self.shared.target.embedded() {
+            directory.clear().map_err(internal)?;
+        }
+        jobs.iter().try_for_each(|job| self.start(job))
     }
 
     fn clock_changed(&self, _now: Timestamp, _frozen: bool) {

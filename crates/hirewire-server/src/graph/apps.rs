@@ -36,7 +36,11 @@ pub struct Owner {
 /// A caller whose permissions are limited to owned apps is refused as the backend refuses: 401 `UnknownError` in strict mode
 /// (§2.4), 403 with the reason in open mode.
 pub fn for_job(app: &App, head: &Head, key: &str) -> Result<Owner, ApiError> {
-    let found = resolve(app, key)?.ok_or_else(|| ApiError::no_such_object(key))?;
+    let found = match resolve(app, key)? {
+        None if below_applications(head) => with_application_id(app, key)?,
+        found => found,
+    };
+    let found = found.ok_or_else(|| ApiError::no_such_object(key))?;
     if app.settings.rules.check_owners && !head.reaches_all() && !owns(app, head, &found)? {
         return Err(match app.settings.rules.mode {
             Mode::Strict => ApiError::unknown_refusal(),
@@ -62,6 +66,18 @@ fn resolve(app: &App, key: &str) -> Result<Option<StoredApp>, ApiError> {
     }
     let found = app.store.app(key)?;
     Ok(found.filter(|found| app.settings.rules.app_id_as_key || found.object_id.eq_ignore_ascii_case(key)))
+}
+
+/// Whether the path is `/{version}/applications/…`, whose key is the application's object id.
+fn below_applications(head: &Head) -> bool {
+    let segments = crate::path::segments(&head.path).unwrap_or_default();
+    segments.get(1).is_some_and(|segment| segment.eq_ignore_ascii_case("applications"))
+}
+
+/// The app whose application has this object id.
+fn with_application_id(app: &App, key: &str) -> Result<Option<StoredApp>, ApiError> {
+    let Ok(wanted) = key.parse::<Uuid>() else { return Ok(None) };
+    Ok(app.store.apps()?.into_iter().find(|found| application_id(app, &found.app_id) == wanted))
 }
 
 /// Whether the caller's service principal owns an app, or is it.

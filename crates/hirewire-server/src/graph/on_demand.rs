@@ -68,7 +68,13 @@ pub fn provision(app: &App, request: &Request) -> Result<Answer, ApiError> {
         )?;
         last = Some(outcome);
     }
-    let outcome = last.ok_or_else(|| ApiError::bad_request("The parameters name no subject."))?;
+    let mut outcome = last.ok_or_else(|| ApiError::bad_request("The parameters name no subject."))?;
+    if outcome.record.is_object() {
+        // The runtime knows neither.
+        outcome.record["tenantId"] = json!(app.settings.tenant);
+        let owner = app.store.app(&job.service_principal)?;
+        outcome.record["targetSystem"]["details"]["ApplicationId"] = json!(owner.map(|owner| owner.app_id));
+    }
     Ok(Answer::ok(&pair(request, outcome)))
 }
 

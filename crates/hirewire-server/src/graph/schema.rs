@@ -69,10 +69,16 @@ pub fn patch(app: &App, request: &Request) -> Result<Answer, ApiError> {
 /// `DELETE …/schema`: back to the template's.
 pub fn delete(app: &App, request: &Request) -> Result<Answer, ApiError> {
     let job = jobs::find(app, request)?;
-    let text = templates::schema_text(&job.template).ok_or_else(ApiError::no_such_job)?;
-    app.store.save_schema(job.key, &text, &saved_by(request), request.head.ids.received)?;
-    app.service.changed(&job);
+    reset(app, &job, &saved_by(request), request.head.ids.received)?;
     Ok(Answer::no_content())
+}
+
+/// Gives a job its template's schema again.
+pub fn reset(app: &App, job: &Job, who: &str, now: jiff::Timestamp) -> Result<(), ApiError> {
+    let text = templates::schema_text(&job.template).ok_or_else(ApiError::no_such_job)?;
+    app.store.save_schema(job.key, &text, who, now)?;
+    app.service.changed(job);
+    Ok(())
 }
 
 fn saved_by(request: &Request) -> String {

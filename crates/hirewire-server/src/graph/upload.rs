@@ -222,8 +222,8 @@ fn finish(
         size: body.len() as u64,
         operations,
         warnings: warnings.clone(),
-        content_hash: repeatable(app, head).then(|| content_hash(body)),
-        deduplicate: if repeatable(app, head) {
+        content_hash: repeatable(head).then(|| content_hash(body)),
+        deduplicate: if repeatable(head) {
             Deduplicate::SameRequest(REPEATED_WITHIN)
         } else {
             Deduplicate::Never
@@ -244,10 +244,10 @@ fn finish(
     Ok(with_warnings(answer, &warnings))
 }
 
-/// A client that names its request may repeat it after a lost answer; the strict mode stores it twice, as the real service.
-fn repeatable(app: &App, head: &Head) -> bool {
-    !app.settings.rules.is_strict()
-        && head.header("client-request-id").is_some_and(|id| id == head.ids.client_request_id)
+/// A client that names its request may repeat it after a lost answer. One that does not may well mean to send the same people
+/// again, and planning finds nothing to change the second time.
+fn repeatable(head: &Head) -> bool {
+    head.header("client-request-id").is_some_and(|id| id == head.ids.client_request_id)
 }
 
 /// `…/auditLogs/provisioning/?$filter=jobid%20eq%20'{job}'`, byte for byte as clients parse it (§4.3).
@@ -306,6 +306,11 @@ impl QueueCounts {
         None
     }
 
+    /// Forgets all counts: the queues were emptied.
+    pub fn clear(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     fn set(&self, job: JobKey, at_most: u64, took: Duration) {
         let count = QueueCount { at_most, counted: Instant::now(), pause: took * COUNT_SHARE };
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(job, count);
@@ -324,11 +329,11 @@ fn check_queue(app: &App, job: JobKey, more: u64) -> Result<(), ApiError> {
     if fits { Ok(()) } else { Err(ApiError::bucket_full(false)) }
 }
 
-/// Takes a bare SCIM array that was posted to `$batch` (§9, `seed_batch_compat`). `Err(None)`: it is not even that.
+/// Takes a bare SCIM array that was posted to `$batch` (§9, `seed_batch_compat`) for the configured job, or for the only one
+/// there is. `Err(None)`: it is not even that.
 pub async fn run_bare_operations(
     app: &Arc<App>,
     head: &Head,
-    seed: &SeedBatch,
     body: Bytes,
 ) -> Result<Answer, Option<ApiError>> {
     let (text, count) = wrapped(&body).ok_or(None)?;
@@ -337,10 +342,14 @@ pub async fn run_bare_operations(
     if !head.caller().is_ok_and(|caller| caller.permissions.has_any(head.needs)) {
         return Err(Some(ApiError::forbidden()));
     }
-    let (app, seed) = (app.clone(), seed.clone());
+    let app = app.clone();
     let work = move || {
+        let seed = batch_job(&app)?;
         let job = jobs::find_named(&app, &head, &seed.service_principal, &seed.job)?;
-        let mut warnings = vec!["bare SCIM array accepted by compatibility mode".to_owned()];
+        let mut warnings = vec![
+            "bare SCIM array accepted by compatibility mode".to_owned(),
+            "Graph refuses it: its $batch takes {'requests':[...]}; post 50 operations at a time as a BulkRequest to the job's bulkUpload".to_owned(),
+        ];
         // Each 50 of them count as one call.
         for _ in 0..count.div_ceil(hirewire_scim::bulk::STRICT_MAXIMUM_OPERATIONS) {
             throttle(&app, &head, &job, &mut warnings)?;
@@ -354,6 +363,28 @@ pub async fn run_bare_operations(
         .await
         .unwrap_or_else(|error| Err(ApiError::unavailable(error)))
         .map_err(Some)
+}
+
+/// The job for bare arrays.
+fn batch_job(app: &App) -> Result<SeedBatch, ApiError> {
+    if let Some(seed) = &app.settings.seed_batch_compat {
+        return Ok(seed.clone());
+    }
+    let mut jobs = app.store.jobs()?;
+    jobs.retain(|job| jobs::is_api_driven(&job.template));
+    match jobs.as_slice() {
+        [only] => {
+            Ok(SeedBatch { service_principal: only.service_principal.clone(), job: only.id.clone() })
+        }
+        several => Err(ApiError::bad_request("Invalid batch payload format.").with_detail(
+            "NoJob",
+            None,
+            format!(
+                "a bare array of SCIM operations names no job, and there are {}: post it to a job's bulkUpload, or name the job in [server] batch_job",
+                several.len()
+            ),
+        )),
+    }
 }
 
 /// The operations of a bare array, or of `{"Operations":[…]}`, as one bulk request; `None` when any element is not one.

@@ -5,7 +5,9 @@ use std::time::Duration;
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::stream;
-use hirewire_store::{OperationReceipt, OperationStatus, Receipt, Upload, UploadId};
+use hirewire_store::{
+    OperationReceipt, OperationStatus, Receipt, ScheduleState, StatusCode as JobStatus, Upload, UploadId,
+};
 use http::StatusCode;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -69,7 +71,7 @@ pub async fn receipt(app: &Arc<App>, head: &Head, params: Params) -> Result<Answ
         tokio::task::spawn_blocking(find).await.map_err(ApiError::unavailable)??
     };
     let found = load(app, &job, id).await?;
-    if !may_see(head.caller()?, &found.upload) {
+    if !may_see(head.caller()?, &found.receipt.upload) {
         return Err(no_such_upload());
     }
     let streams = head.header("accept").is_some_and(|accept| accept.contains("text/event-stream"));
@@ -79,7 +81,7 @@ pub async fn receipt(app: &Arc<App>, head: &Head, params: Params) -> Result<Answ
     let wait =
         head.query.number("wait")?.map(|seconds| Duration::from_secs(seconds as u64)).unwrap_or_default();
     let found = settled(app, &job, found, wait.min(app.settings.bounds.longest_wait)).await?;
-    let mut body = receipt_json(&job, &found);
+    let mut body = found.json(&job);
     body["logUrl"] = json!(super::upload::location(head, &job.id));
     Ok(Answer::ok(&body))
 }
@@ -99,25 +101,43 @@ fn may_see(caller: &Caller, upload: &Upload) -> bool {
     reads_all || upload.app_id.as_deref() == Some(caller.app_id.as_str())
 }
 
-async fn load(app: &Arc<App>, job: &FoundJob, id: UploadId) -> Result<Receipt, ApiError> {
+/// A receipt, and why nothing of it happens at present.
+struct Found {
+    receipt: Receipt,
+    held: Option<&'static str>,
+}
+
+async fn load(app: &Arc<App>, job: &FoundJob, id: UploadId) -> Result<Found, ApiError> {
     let (app, key) = (app.clone(), job.key);
-    let read = move || app.store.receipt(id);
-    let found = tokio::task::spawn_blocking(read).await.map_err(ApiError::unavailable)??;
-    found.filter(|receipt| receipt.upload.job == key).ok_or_else(no_such_upload)
+    let read =
+        move || -> Result<_, ApiError> { Ok((app.store.receipt(id)?, held(&app.store.job_by_key(key)?))) };
+    let (receipt, held) = tokio::task::spawn_blocking(read).await.map_err(ApiError::unavailable)??;
+    let receipt = receipt.filter(|receipt| receipt.upload.job == key).ok_or_else(no_such_upload)?;
+    Ok(Found { receipt, held })
+}
+
+/// Why a job takes uploads and does not work on them (§4.6).
+pub fn held(job: &FoundJob) -> Option<&'static str> {
+    match (job.schedule, job.status) {
+        (_, JobStatus::Quarantine) => Some("job in quarantine"),
+        (ScheduleState::Active, _) => None,
+        (ScheduleState::Paused, _) => Some("job paused"),
+        (ScheduleState::Disabled, _) => Some("job not started"),
+    }
 }
 
 async fn settled(
     app: &Arc<App>,
     job: &FoundJob,
-    mut found: Receipt,
+    mut found: Found,
     wait: Duration,
-) -> Result<Receipt, ApiError> {
+) -> Result<Found, ApiError> {
     let deadline = Instant::now() + wait;
     let mut pause = FIRST_PAUSE;
-    while open_operations(&found) > 0 && Instant::now() < deadline {
+    while open_operations(&found.receipt) > 0 && Instant::now() < deadline {
         tokio::time::sleep_until((Instant::now() + pause).min(deadline)).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
-        found = load(app, job, found.upload.id).await?;
+        found = load(app, job, found.receipt.upload.id).await?;
     }
     Ok(found)
 }
@@ -132,14 +152,14 @@ struct Told {
     job: FoundJob,
     id: UploadId,
     statuses: Vec<OperationStatus>,
-    next: Option<Receipt>,
+    next: Option<Found>,
     pause: Duration,
     quiet_since: Instant,
     finished: bool,
 }
 
 /// `event: operation` for each line whose status changed, `event: done` when none is left to do.
-fn events(app: Arc<App>, job: FoundJob, id: UploadId, first: Receipt) -> Answer {
+fn events(app: Arc<App>, job: FoundJob, id: UploadId, first: Found) -> Answer {
     let told = Told {
         app,
         job,
@@ -165,8 +185,8 @@ impl Told {
             if self.finished {
                 return None;
             }
-            let receipt = match self.next.take() {
-                Some(receipt) => receipt,
+            let found = match self.next.take() {
+                Some(found) => found,
                 None => {
                     tokio::time::sleep(self.pause).await;
                     self.pause = (self.pause * 2).min(LONGEST_PAUSE);
@@ -174,15 +194,19 @@ impl Told {
                 }
             };
             let mut text = String::new();
-            for (at, operation) in receipt.operations.iter().enumerate() {
-                if self.statuses.get(at) != Some(&operation.status) {
-                    text.push_str(&format!("event: operation\ndata: {}\n\n", operation_json(operation)));
+            for (at, operation) in found.receipt.operations.iter().enumerate() {
+                if self.statuses.get(at) != Some(&found.status(operation)) {
+                    text.push_str(&format!(
+                        "event: operation\ndata: {}\n\n",
+                        found.operation_json(operation)
+                    ));
                 }
             }
-            self.statuses = receipt.operations.iter().map(|operation| operation.status).collect();
-            if open_operations(&receipt) == 0 {
+            self.statuses =
+                found.receipt.operations.iter().map(|operation| found.status(operation)).collect();
+            if open_operations(&found.receipt) == 0 {
                 self.finished = true;
-                text.push_str(&format!("event: done\ndata: {}\n\n", counts(&receipt)));
+                text.push_str(&format!("event: done\ndata: {}\n\n", found.counts()));
             }
             if text.is_empty() && self.quiet_since.elapsed() > HEARTBEAT {
                 text.push_str(": still at work\n\n");
@@ -211,39 +235,56 @@ fn upload_json(job: &FoundJob, upload: &Upload) -> Value {
     })
 }
 
-fn counts(receipt: &Receipt) -> Value {
-    let count = |status| receipt.count(status);
-    json!({
-        "accepted": count(OperationStatus::Accepted),
-        "waiting": count(OperationStatus::Waiting),
-        "applied": count(OperationStatus::Applied),
-        "skipped": count(OperationStatus::Skipped),
-        "failed": count(OperationStatus::Failed),
-    })
-}
+impl Found {
+    /// An accepted operation of a job that is not at work waits.
+    fn status(&self, operation: &OperationReceipt) -> OperationStatus {
+        match operation.status {
+            OperationStatus::Accepted if self.held.is_some() => OperationStatus::Waiting,
+            status => status,
+        }
+    }
 
-fn receipt_json(job: &FoundJob, receipt: &Receipt) -> Value {
-    let mut body = upload_json(job, &receipt.upload);
-    body["status"] = json!(match open_operations(receipt) {
-        0 => "completed",
-        left if left == receipt.operations.len() => "accepted",
-        _ => "processing",
-    });
-    body["counts"] = counts(receipt);
-    body["operations"] = receipt.operations.iter().map(operation_json).collect();
-    body
-}
+    fn counts(&self) -> Value {
+        let count =
+            |wanted| self.receipt.operations.iter().filter(|line| self.status(line) == wanted).count();
+        json!({
+            "accepted": count(OperationStatus::Accepted),
+            "waiting": count(OperationStatus::Waiting),
+            "applied": count(OperationStatus::Applied),
+            "skipped": count(OperationStatus::Skipped),
+            "failed": count(OperationStatus::Failed),
+        })
+    }
 
-fn operation_json(operation: &OperationReceipt) -> Value {
-    json!({
-        "index": operation.line,
-        "bulkId": operation.bulk_id,
-        "externalId": operation.anchor,
-        "status": status_text(operation.status),
-        "reason": operation.reason,
-        "logEntryId": operation.entry,
-        "origin": operation.origin,
-    })
+    fn json(&self, job: &FoundJob) -> Value {
+        let mut body = upload_json(job, &self.receipt.upload);
+        let left = open_operations(&self.receipt);
+        body["status"] = json!(match (left, self.held) {
+            (0, _) => "completed",
+            (_, Some(_)) => "waiting",
+            (left, None) if left == self.receipt.operations.len() => "accepted",
+            _ => "processing",
+        });
+        if let Some(held) = self.held.filter(|_| left > 0) {
+            body["reason"] = json!(held);
+        }
+        body["counts"] = self.counts();
+        body["operations"] = self.receipt.operations.iter().map(|line| self.operation_json(line)).collect();
+        body
+    }
+
+    fn operation_json(&self, operation: &OperationReceipt) -> Value {
+        let held = self.held.filter(|_| operation.status == OperationStatus::Accepted);
+        json!({
+            "index": operation.line,
+            "bulkId": operation.bulk_id,
+            "externalId": operation.anchor,
+            "status": status_text(self.status(operation)),
+            "reason": operation.reason.as_deref().or(held),
+            "logEntryId": operation.entry,
+            "origin": operation.origin,
+        })
+    }
 }
 
 fn status_text(status: OperationStatus) -> &'static str {

@@ -68,6 +68,16 @@ pub fn is_our_audience(audience: &str, base: &str) -> bool {
     audience.eq_ignore_ascii_case(base)
         || audience == GRAPH_APP_ID
         || GRAPH_ROOTS.iter().any(|root| audience.eq_ignore_ascii_case(root))
+        || (is_loopback_root(audience) && is_loopback_root(base))
+}
+
+/// `https://localhost:8443`, `https://127.0.0.1`: names that this machine has for itself. A client may ask for the token with
+/// one of them and send another as `Host`.
+fn is_loopback_root(url: &str) -> bool {
+    let Some((_, authority)) = url.split_once("://") else { return false };
+    let port = |port: &str| port.bytes().all(|b| b.is_ascii_digit());
+    let name = authority.rsplit_once(':').filter(|(_, text)| port(text)).map_or(authority, |(name, _)| name);
+    ["localhost", "127.0.0.1", "[::1]"].iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
 /// Who sent this request, or 401 with the texts of spec/inbound-api.md §3.1.

@@ -529,7 +529,7 @@ pub const ROWS: &[Row] = &[
             Need::LoopbackOrToken,
             emulator::reset,
             204,
-            "Forget faults, requests, limits and the clock's offset",
+            "Start over: forget people, log, uploads, faults, requests, limits and the clock's offset",
         )],
     ),
 ];

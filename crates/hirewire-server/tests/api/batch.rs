@@ -102,11 +102,14 @@ async fn parts_fail_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bare_array_is_refused_but_in_compatibility_mode() {
+async fn a_bare_array_is_taken_in_open_mode_where_it_is_clear_for_which_job() {
     let seed = SeedBatch { service_principal: OWNER.into(), job: JOB.into() };
-    for (mode, compatible, status) in
-        [(Mode::Open, false, 400), (Mode::Strict, true, 400), (Mode::Open, true, 202)]
-    {
+    for (mode, compatible, status) in [
+        (Mode::Strict, false, 400),
+        (Mode::Strict, true, 400),
+        (Mode::Open, false, 202),
+        (Mode::Open, true, 202),
+    ] {
         let world =
             World::with(mode, |settings| settings.seed_batch_compat = compatible.then(|| seed.clone())).await;
         let answer = post(&world, sample("92")).await;
@@ -135,4 +138,14 @@ async fn a_bare_array_is_refused_but_in_compatibility_mode() {
         let request = world.client.post(world.url("/v1.0/$batch")).bearer_auth(token).body(sample("92"));
         assert_eq!(got(request).await.status, 403);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bare_array_is_refused_where_several_jobs_could_be_meant() {
+    let world = World::open().await;
+    let path = format!("/v1.0/servicePrincipals/{OWNER}/synchronization/jobs");
+    assert_eq!(world.send(Method::POST, &path, &json!({ "templateId": "API2AAD" })).await.status, 201);
+    let answer = post(&world, sample("92")).await;
+    assert_eq!((answer.status, answer.message().as_str()), (400, "Invalid batch payload format."));
+    assert_eq!(answer.json()["error"]["details"][0]["code"], "NoJob");
 }

@@ -109,7 +109,13 @@ async fn requests_are_recorded_and_everything_is_reset() {
     let shown = world.get("/_emulator/requests").await.text;
     assert!(shown.contains("204001") && !shown.contains("hush-hush"), "{shown}");
     fault(&world, json!({ "status": 500 })).await;
+    let keep = json!({ "keepPeople": true });
+    world.send(Method::POST, "/_emulator/reset", &keep).await.expect(StatusCode::NO_CONTENT);
+    assert_eq!(world.get("/v1.0/users/$count").await.text, "1");
     got(world.ask(Method::POST, "/_emulator/reset")).await.expect(StatusCode::NO_CONTENT);
+    assert_eq!(world.get("/v1.0/users/$count").await.text, "0");
+    assert_eq!(world.get("/v1.0/auditLogs/provisioning/$count").await.text, "0");
+    got(world.ask(Method::DELETE, "/_emulator/requests")).await.expect(StatusCode::NO_CONTENT);
     world.get(&job_path()).await.expect(StatusCode::OK);
     assert_eq!(world.get("/_emulator/requests").await.json()["value"].as_array().map(Vec::len), Some(1));
 }

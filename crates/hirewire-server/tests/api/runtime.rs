@@ -226,5 +226,10 @@ impl Service for Runtime {
         Ok(users.values().filter(fits).cloned().collect())
     }
 
+    fn start_over(&self) -> Result<(), ServiceError> {
+        self.users.lock().expect("no panic").clear();
+        Ok(self.store.start_over()?)
+    }
+
     fn clock_changed(&self, _: Timestamp, _: bool) {}
 }

@@ -182,6 +182,14 @@ impl EmbeddedDirectory {
         Ok(ids > 0)
     }
 
+    /// Removes everybody for good, the recycle bin included; returns how many there were.
+    pub fn clear(&self) -> rusqlite::Result<usize> {
+        self.write(|connection| {
+            connection.execute("UPDATE counter SET version = version + 1", [])?;
+            connection.execute("DELETE FROM users", [])
+        })
+    }
+
     /// Removes for good what lay in the recycle bin for more than [`super::RECYCLE_DAYS`]; returns how many.
     pub fn purge_expired(&self) -> rusqlite::Result<usize> {
         let since = account::bin_since(self.now());
