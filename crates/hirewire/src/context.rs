@@ -1,11 +1,12 @@
 //! An opened project: its store, its jobs with schema and target.
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use hirewire_engine::{CompiledSchema, MissingActive, Settings};
 use hirewire_expression::Expression;
 use hirewire_job::Runner;
 use hirewire_schema::Document;
-use hirewire_store::{JobKey, NewJob, Options, ScheduleState, StatusCode, Store};
+use hirewire_store::{JobKey, NewJob, Options, ScheduleState, StatusCode, Store, StoreError};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -13,6 +14,7 @@ use crate::cli::Global;
 use crate::commands::eval::Attributes;
 use crate::project::{self, JobSection, Project};
 use crate::report::{self, Report};
+use crate::session;
 use crate::target::AnyTarget;
 
 /// A project with its store.
@@ -22,8 +24,11 @@ pub(crate) struct Context {
     /// Its memory.
     pub(crate) store: Store,
     /// Named target sections, opened once each.
-    targets: BTreeMap<String, AnyTarget>,
+    targets: Arc<BTreeMap<String, AnyTarget>>,
 }
+
+/// What the service of this process has open; commands that it runs for others use the same.
+static SHARED: Mutex<Option<(Store, Arc<BTreeMap<String, AnyTarget>>)>> = Mutex::new(None);
 
 /// One job, ready to run.
 pub(crate) struct OpenJob<'c> {
@@ -52,15 +57,31 @@ impl Context {
     /// Opens the project to change things. Fails while another process works on it.
     pub(crate) fn open(global: &Global) -> Result<Self, Report> {
         let project = Project::open(&global.project)?;
+        let shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((store, targets)) = shared {
+            return Ok(Self { project, store, targets });
+        }
         let state = project.state();
         std::fs::create_dir_all(&state).map_err(|error| report::file(&state, "made", &error))?;
         only_for_us(&state)?;
-        let store = Store::open(state.join("hirewire.db"), Options::default())?;
+        let store = match Store::open(state.join("hirewire.db"), Options::default()) {
+            Err(error @ StoreError::InUse { .. }) => return Err(Report::from(error).busy_with(state)),
+            other => other?,
+        };
         Self::with(project, store)
+    }
+
+    /// From now on every command of this process works with what this context has open.
+    pub(crate) fn share(&self) {
+        let shared = (self.store.clone(), Arc::clone(&self.targets));
+        *SHARED.lock().unwrap_or_else(PoisonError::into_inner) = Some(shared);
     }
 
     /// Opens the project to look: beside a running service, too. A project without state yet is looked at as an empty one.
     pub(crate) fn open_for_reading(global: &Global) -> Result<Self, Report> {
+        if session::is_remote() {
+            return Self::open(global);
+        }
         let project = Project::open(&global.project)?;
         let path = project.state().join("hirewire.db");
         if !path.exists() {
@@ -87,7 +108,7 @@ impl Context {
         for (name, section) in &project.file.target {
             targets.insert(name.clone(), AnyTarget::open(section, &project.folder, &project.state())?);
         }
-        Ok(Self { project, store, targets })
+        Ok(Self { project, store, targets: Arc::new(targets) })
     }
 
     /// The zone of dates without one.

@@ -1,6 +1,6 @@
 //! What `plan` and `sync` share: the exports of a job, who is looked at, what holds.
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::LazyLock;
 
 use hirewire_engine::safety::{self, Held};
@@ -22,6 +22,7 @@ use crate::commands::review;
 use crate::context::{Context, OpenJob};
 use crate::output::say;
 use crate::report::Report;
+use crate::session;
 
 /// People fetched at once when somebody has to be found among all of them.
 const PAGE: usize = 10_000;
@@ -146,7 +147,7 @@ fn with_files(config: &SourceConfig, arguments: &CycleArgs) -> SourceConfig {
     if !arguments.files.is_empty() {
         let absolute = |file: &String| match file.as_str() {
             "-" => "-".to_owned(),
-            path => std::path::absolute(path).unwrap_or_else(|_| PathBuf::from(path)).display().to_string(),
+            path => session::path(Path::new(path)).display().to_string(),
         };
         config.files = Files::Many(arguments.files.iter().map(absolute).collect());
     }

@@ -3,14 +3,19 @@ mod cli;
 mod clock;
 mod commands;
 mod context;
+#[cfg(unix)]
+mod control;
 mod cycle;
 mod output;
 mod project;
 mod random;
 mod report;
 mod service;
+mod session;
 mod target;
+mod turn;
 mod waiting;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -34,18 +39,37 @@ const PENDING: u8 = 2;
 fn main() -> ExitCode {
     // One TLS provider for every client and server in the process, before the first handshake.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let cli = Cli::parse();
+    ExitCode::from(finish(&Cli::parse()))
+}
+
+/// Runs a command to its end, tells what went wrong, and gives the exit code.
+fn finish(cli: &Cli) -> u8 {
     let mut printer = Printer::new();
-    match run(&cli, &mut printer) {
-        Ok(code) => ExitCode::from(code),
+    match run(cli, &mut printer) {
+        Ok(code) => code,
         Err(report) => {
+            if let Some(code) = report.busy().and_then(|state| elsewhere(cli, state)) {
+                return code;
+            }
             if cli.global.output == Output::Json {
                 let _ = printer.json(&report.to_json());
             }
             say(&format!("{}: {report}", output::coloured("error", output::Colour::Bad)));
-            ExitCode::from(FAILED)
+            FAILED
         }
     }
+}
+
+/// Lets the service that has the project open run this process's command.
+#[cfg(unix)]
+fn elsewhere(cli: &Cli, state: &std::path::Path) -> Option<u8> {
+    let stays = matches!(cli.command, Command::Serve(_) | Command::Emulator(_)) || session::is_remote();
+    (!stays).then(|| control::hand_over(state)).flatten()
+}
+
+#[cfg(not(unix))]
+fn elsewhere(_cli: &Cli, _state: &std::path::Path) -> Option<u8> {
+    None
 }
 
 fn run(cli: &Cli, printer: &mut Printer) -> Result<u8, Report> {

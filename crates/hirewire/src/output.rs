@@ -5,16 +5,17 @@ use comfy_table::{Attribute, Cell, ContentArrangement, Table, presets};
 use serde_json::Value;
 
 use crate::report::Report;
+use crate::session::{self, Out};
 
 /// Standard output. A reader that went away (`hirewire logs | head`) ends the program quietly.
 pub(crate) struct Printer {
-    out: anstream::AutoStream<io::Stdout>,
+    out: Out,
 }
 
 impl Printer {
     /// The process's standard output; colours fall away where nobody sees them.
     pub(crate) fn new() -> Self {
-        Self { out: anstream::stdout() }
+        Self { out: Out(anstream::stdout()) }
     }
 
     /// One line of data.
@@ -91,13 +92,13 @@ pub(crate) fn plain(text: &str) -> String {
 }
 
 /// Talk to people: standard error.
-pub(crate) fn say(text: &str) {
-    let _ = writeln!(anstream::stderr(), "{text}");
-}
+pub(crate) use crate::session::say;
 
 fn written(result: io::Result<()>) -> Result<(), Report> {
     match result {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe && !session::is_remote() => {
+            std::process::exit(0)
+        }
         other => other.map_err(Report::from),
     }
 }

@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::report::Report;
+use crate::watch::Every;
 
 /// Name of the project file.
 pub(crate) const FILE: &str = "hirewire.toml";
@@ -70,6 +71,10 @@ pub(crate) struct JobSection {
     /// Names of the sources whose people this job takes; all of them when left out.
     #[serde(default)]
     pub(crate) sources: Vec<String>,
+    /// While `hirewire serve` runs: how often the sources are looked at, such as `30s` or `5m`; a new export is applied as
+    /// by `hirewire sync --yes`. Left out, only `hirewire sync` reads them.
+    #[serde(default)]
+    pub(crate) every: Option<Every>,
     /// What a record without `active` means: `keep` leaves the account's state, `false` disables as Entra does.
     #[serde(default)]
     pub(crate) missing_active: MissingActive,

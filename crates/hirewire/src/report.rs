@@ -11,18 +11,37 @@ pub(crate) struct Report {
     excerpt: Option<String>,
     notes: Vec<String>,
     help: Option<String>,
+    busy: Option<PathBuf>,
 }
 
 impl Report {
     /// A report with its sentence: lowercase, no full stop.
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), place: None, excerpt: None, notes: Vec::new(), help: None }
+        Self {
+            message: message.into(),
+            place: None,
+            excerpt: None,
+            notes: Vec::new(),
+            help: None,
+            busy: None,
+        }
     }
 
     /// What to do next, shown after `help:`.
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
+    }
+
+    /// Another process has the project with this state folder open.
+    pub(crate) fn busy_with(mut self, state: PathBuf) -> Self {
+        self.busy = Some(state);
+        self
+    }
+
+    /// The state folder that another process has open, if that is what went wrong.
+    pub(crate) fn busy(&self) -> Option<&Path> {
+        self.busy.as_deref()
     }
 
     /// One more line of detail.

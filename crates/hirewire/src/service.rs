@@ -22,6 +22,7 @@ use serde_json::{Value, json};
 use crate::commands::users;
 use crate::cycle::block_on;
 use crate::target::AnyTarget;
+use crate::turn;
 use crate::waiting;
 
 /// Longest a worker sleeps without looking at its dates; a clock that is set wakes it at once.
@@ -151,6 +152,7 @@ impl Shared {
 
     /// One cycle, if the job is at work.
     fn run(&self, key: JobKey) -> Result<(), ServiceError> {
+        let _turn = turn::take(key);
         let job = self.store.job_by_key(key)?;
         if let Some(why) = waiting::held(&job) {
             return waiting::log(&self.store, &job, why, self.clock.now());
@@ -170,6 +172,7 @@ impl Shared {
     }
 
     fn on_demand(&self, job: &Job, request: &OnDemand) -> Result<OnDemandOutcome, ServiceError> {
+        let _turn = turn::take(job.key);
         let schema = self.schema(job)?;
         let runner = Runner { store: &self.store, job: job.key, schema: &schema, target: &self.target };
         let anchor = &request.external_id;

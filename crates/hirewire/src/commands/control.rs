@@ -1,6 +1,5 @@
 //! `hirewire undo`, `approve`, `restart` and `simulate`: taking back, letting pass, resetting, trying out.
 use std::collections::BTreeMap;
-use std::io::IsTerminal;
 
 use hirewire_engine::restart::Restart;
 use hirewire_engine::target::Step;
@@ -13,17 +12,18 @@ use crate::cli::{ApproveArgs, Global, Output, RestartArgs, SimulateArgs, UndoArg
 use crate::commands::logs::full_cycle_id;
 use crate::commands::plan;
 use crate::commands::review::is_review;
-use crate::commands::sync::ask;
 use crate::commands::users::shown;
 use crate::context::{self, Context};
 use crate::cycle::{self, block_on};
 use crate::output::{Colour, Printer, coloured};
 use crate::report::{self, Report};
+use crate::{session, turn};
 
 /// Runs `hirewire undo`.
 pub(crate) fn undo(global: &Global, arguments: &UndoArgs, printer: &mut Printer) -> Result<(), Report> {
     let context = Context::open(global)?;
     let job = context.job(context.job_name(arguments.job.job.as_deref())?)?;
+    let _turn = turn::take(job.key);
     let cycle = full_cycle_id(&context, job.key, &arguments.cycle)?;
     let runner = job.runner(&context.store);
     let people = block_on(runner.plan_undo(&cycle))?;
@@ -38,10 +38,10 @@ pub(crate) fn undo(global: &Global, arguments: &UndoArgs, printer: &mut Printer)
             .line("nothing to take back: what the cycle wrote has changed since, or stands as before");
     }
     if !arguments.yes {
-        if global.output == Output::Json || !std::io::stdin().is_terminal() {
+        if global.output == Output::Json || !session::somebody_is_here() {
             return Err(Report::new("nobody is here to agree").help("add --yes"));
         }
-        if !ask(&format!("Take {steps} steps back?"))? {
+        if !session::ask(&format!("Take {steps} steps back?"))? {
             return Err(Report::new("stopped; nothing was changed"));
         }
     }
@@ -86,6 +86,7 @@ fn show_undo(person: &UndoPerson, printer: &mut Printer) -> Result<(), Report> {
 pub(crate) fn approve(global: &Global, arguments: &ApproveArgs, printer: &mut Printer) -> Result<(), Report> {
     let context = Context::open(global)?;
     let job = context.job(context.job_name(arguments.job.job.as_deref())?)?;
+    let _turn = turn::take(job.key);
     let id = full_cycle_id(&context, job.key, &arguments.cycle)?;
     let cycle = context.store.cycle(&id)?.map(|cycle| cycle.key);
     let holds: Vec<_> = context
@@ -115,6 +116,7 @@ pub(crate) fn approve(global: &Global, arguments: &ApproveArgs, printer: &mut Pr
 pub(crate) fn restart(global: &Global, arguments: &RestartArgs, printer: &mut Printer) -> Result<(), Report> {
     let context = Context::open(global)?;
     let job = context.job(context.job_name(arguments.job.job.as_deref())?)?;
+    let _turn = turn::take(job.key);
     let restart =
         Restart::parse(&arguments.reset_scope).map_err(|e| Report::new(e.to_string()).help(e.help()))?;
     let (store, now) = (&context.store, Timestamp::now());

@@ -18,6 +18,7 @@ use crate::cycle;
 use crate::output::{Colour, Printer, coloured, plain};
 use crate::project::nearest;
 use crate::report::Report;
+use crate::turn;
 
 /// Entries of a person's log that are searched for the last change of each attribute.
 const HISTORY: usize = 1000;
@@ -270,6 +271,7 @@ pub(crate) fn provision(
 ) -> Result<(), Report> {
     let context = if arguments.apply { Context::open(global)? } else { Context::open_for_reading(global)? };
     let job = context.job(context.job_name(arguments.job.job.as_deref())?)?;
+    let _turn = arguments.apply.then(|| turn::take(job.key));
     let anchor = find(&context, &job, &arguments.person)?;
     let now = crate::clock::moment(arguments.as_of.as_deref(), &context.time_zone())?;
     let runner = job.runner(&context.store);

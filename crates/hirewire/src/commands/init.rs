@@ -365,6 +365,7 @@ fn job_and_target(out: &mut String, template: Template) {
     out.push_str(
         "\n# What becomes of them: the schema maps SCIM attributes to the target's.\n[job.directory]\nschema = \"schemas/directory.json\"\n\
          target = \"directory\"\n\
+         # While `hirewire serve` runs: how often the sources are looked at; a new export is applied as by `sync --yes`.\n# every = \"1m\"\n\
          # A record without `active`: keep leaves the account's state, false disables as Entra does.\nmissing_active = \"keep\"\n\n\
          # More change than this in one cycle waits for `hirewire approve`: count, or percent of the known people.\n\
          [job.directory.safety]\ndisables = { percent = 15.0 }\ndeletes = { percent = 5.0 }\n\

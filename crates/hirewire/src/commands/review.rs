@@ -10,6 +10,7 @@ use crate::context::{Context, OpenJob};
 use crate::cycle::block_on;
 use crate::output::{Colour, Printer, coloured};
 use crate::report::Report;
+use crate::turn;
 
 /// The word of the store for a record that is held because it may be another person's.
 const KIND: &str = "review";
@@ -31,6 +32,7 @@ pub(crate) fn run(global: &Global, arguments: &ReviewArgs, printer: &mut Printer
     };
     let context = Context::open(global)?;
     let job = context.job(context.job_name(arguments.job.job.as_deref())?)?;
+    let _turn = turn::take(job.key);
     let Some(hold) = waiting(&context, &job)?.into_iter().find(|hold| &hold.anchor == person) else {
         return Err(Report::new(format!("nothing of {person} waits for review"))
             .help("`hirewire review` lists who does"));

@@ -18,6 +18,7 @@ use crate::output::{Printer, say};
 use crate::report::{self, Report};
 use crate::service::{LocalService, missing_active};
 use crate::target::AnyTarget;
+use crate::watch;
 
 /// Domain of an emulated tenant.
 const EMULATED_DOMAIN: &str = "contoso.com";
@@ -61,6 +62,10 @@ pub(crate) fn serve(global: &Global, arguments: &ServeArgs, printer: &mut Printe
         _ => Tls::loopback(context.project.state().join("tls"))?,
     };
     let address = arguments.listen.as_deref().unwrap_or(&section.listen);
+    #[cfg(unix)]
+    crate::control::listen(&context)?;
+    context.share();
+    watch::start(&context, global)?;
     let ca = tls.ca.clone();
     run(app, &service, address, tls, |url| {
         if global.output == Output::Json {

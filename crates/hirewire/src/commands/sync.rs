@@ -1,6 +1,5 @@
 //! `hirewire sync`: plan, then apply.
 use std::collections::HashSet;
-use std::io::{BufRead, IsTerminal, Write};
 use std::path::Path;
 use std::sync::mpsc;
 
@@ -17,6 +16,7 @@ use crate::context::{Context, OpenJob};
 use crate::cycle::{self, Feed};
 use crate::output::{Printer, say};
 use crate::report::{self, Report};
+use crate::{session, turn};
 
 /// How a sync ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +49,7 @@ pub(crate) fn run(global: &Global, arguments: &SyncArgs, printer: &mut Printer) 
     for name in context.job_names(cycle_arguments.job.as_deref())? {
         loop {
             let job = context.job(name)?;
+            let _turn = turn::take(job.key);
             let feeds = cycle::feeds(&context, &job, &cycle_arguments, now)?;
             for feed in &feeds {
                 if let Some(stop) = feed.stops(cycle_arguments.force_shrink) {
@@ -113,6 +114,7 @@ pub(crate) fn run(global: &Global, arguments: &SyncArgs, printer: &mut Printer) 
 }
 
 fn reviewed(file: &Path) -> Result<PlanDocument, Report> {
+    let file = &session::path(file);
     let text = std::fs::read_to_string(file).map_err(|error| report::file(file, "read", &error))?;
     let plan: PlanDocument = serde_json::from_str(&text).map_err(|error| {
         Report::new(format!("this is no plan: {error}"))
@@ -174,23 +176,13 @@ fn agreed(
     if planned.document.totals.pending() == 0 {
         return Ok(Some(planned.holds));
     }
-    if global.output == Output::Json || !std::io::stdin().is_terminal() {
+    if global.output == Output::Json || !session::somebody_is_here() {
         return Err(Report::new("nobody is here to agree")
             .help("read the plan with `hirewire plan`, then sync with --yes or --plan FILE"));
     }
     plan::show(&planned.document, printer)?;
     plan::show_holds(&planned.holds, printer)?;
-    Ok(ask("Apply this?")?.then_some(planned.holds))
-}
-
-/// Asks at the terminal; only a yes is a yes.
-pub(crate) fn ask(question: &str) -> Result<bool, Report> {
-    let mut err = anstream::stderr();
-    write!(err, "{question} [y/N] ")?;
-    err.flush()?;
-    let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer)?;
-    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+    Ok(session::ask("Apply this?")?.then_some(planned.holds))
 }
 
 /// Accepts what the exports hold and runs the cycle at the same time: one thread reads and maps, the other plans and writes.
@@ -256,7 +248,7 @@ fn accept(
 }
 
 fn progress(expected: u64) -> ProgressBar {
-    if expected == 0 {
+    if expected == 0 || session::is_remote() {
         return ProgressBar::hidden();
     }
     let bar = ProgressBar::new(expected);

@@ -6,3 +6,4 @@ mod files;
 mod hirewire;
 mod kill;
 mod samples;
+mod service;

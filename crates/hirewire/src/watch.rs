@@ -1,0 +1,137 @@
+//! While the service runs: a job's exports are looked at every so often, and a new one is applied as `hirewire sync --yes`
+//! applies it, with the same guards. What it says goes to the service's standard error.
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use hirewire_source::Export;
+use jiff::SignedDuration;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::cli::{CycleArgs, Global, Output, SyncArgs};
+use crate::commands::sync;
+use crate::context::Context;
+use crate::output::{Printer, say};
+use crate::report::Report;
+use crate::session::{self, Remote};
+
+/// Shortest pause between two looks.
+const SHORTEST: SignedDuration = SignedDuration::from_secs(1);
+
+/// How often a job's sources are looked at, such as `30s`, `5m`, `1h` or `PT40M`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(try_from = "String")]
+#[schemars(with = "String")]
+pub(crate) struct Every(SignedDuration);
+
+impl TryFrom<String> for Every {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        match text.parse::<SignedDuration>() {
+            Ok(every) if every >= SHORTEST => Ok(Self(every)),
+            Ok(_) => Err(format!("`{text}` is too often; a second is the least")),
+            Err(_) => Err(format!("`{text}` is no duration; write 30s, 5m, 1h or PT40M")),
+        }
+    }
+}
+
+/// Starts to watch every job that has an `every`.
+pub(crate) fn start(context: &Context, global: &Global) -> Result<(), Report> {
+    for (job, section) in &context.project.file.job {
+        let Some(Every(every)) = section.every else { continue };
+        let pause = Duration::try_from(every).unwrap_or(Duration::MAX);
+        let (global, job) = (Global { output: Output::Text, ..global.clone() }, job.clone());
+        let name = format!("watch-{job}");
+        std::thread::Builder::new().name(name).spawn(move || watch(&global, &job, pause))?;
+    }
+    Ok(())
+}
+
+/// What can be seen of an export from outside: a file that is as it was needs no reading.
+type Seen = Vec<(PathBuf, u64, Option<SystemTime>)>;
+
+fn watch(global: &Global, job: &str, pause: Duration) {
+    let (mut before, mut applied) = (Seen::new(), Seen::new());
+    loop {
+        let seen = look(global, job);
+        // A file that still grows is left until it is the same at two looks.
+        let settled = seen == before;
+        before.clone_from(&seen);
+        if settled && seen != applied && !seen.is_empty() {
+            session::on_behalf_of(Box::new(Journal { job: job.to_owned() }), || apply(global, job));
+            // What was archived or refused by the run is not to be taken for news.
+            applied = if look(global, job).is_empty() { Seen::new() } else { seen };
+        }
+        std::thread::sleep(pause);
+    }
+}
+
+fn look(global: &Global, job: &str) -> Seen {
+    let Ok(context) = Context::open(global) else { return Seen::new() };
+    let Some(section) = context.project.file.job.get(job) else { return Seen::new() };
+    let mut seen = Seen::new();
+    for (_, source) in context.project.sources_of(section) {
+        // No file yet, or one that cannot be read now: there is nothing to apply.
+        let Ok(export) = Export::open(source, &context.project.folder) else { continue };
+        for path in export.files() {
+            if let Ok(data) = std::fs::metadata(path) {
+                seen.push((path.clone(), data.len(), data.modified().ok()));
+            }
+        }
+    }
+    seen
+}
+
+fn apply(global: &Global, job: &str) {
+    let cycle = CycleArgs {
+        files: Vec::new(),
+        source: None,
+        job: Some(job.to_owned()),
+        as_of: None,
+        force_shrink: false,
+    };
+    let arguments = SyncArgs { cycle, yes: true, plan: None };
+    if let Err(report) = sync::run(global, &arguments, &mut Printer::new()) {
+        say(&format!("error: {report}"));
+    }
+}
+
+/// Lines of a run that nobody called for: standard error, with the job's name before each.
+struct Journal {
+    job: String,
+}
+
+impl Journal {
+    fn write(&self, text: &str) {
+        use io::Write as _;
+        let mut err = anstream::stderr();
+        for line in text.lines().filter(|line| !line.trim().is_empty()) {
+            let _ = writeln!(err, "{}: {line}", self.job);
+        }
+    }
+}
+
+impl Remote for Journal {
+    fn out(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.write(&String::from_utf8_lossy(bytes));
+        Ok(())
+    }
+
+    fn say(&mut self, text: &str) {
+        self.write(text);
+    }
+
+    fn ask(&mut self, _question: &str) -> bool {
+        false
+    }
+
+    fn has_terminal(&self) -> bool {
+        false
+    }
+
+    fn folder(&self) -> &Path {
+        Path::new(".")
+    }
+}
