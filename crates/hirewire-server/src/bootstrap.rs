@@ -3,8 +3,9 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hirewire_store::{App as StoredApp, NewCredential};
+use hirewire_store::{App as StoredApp, NewCredential, Store};
 use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::app::App;
@@ -22,7 +23,10 @@ const GRANTED: [Permission; 6] = [
     Permission::AppRoleAssignmentReadWriteAll,
 ];
 
-/// A bootstrapped tenant. The secret is shown once: the store has its hash only.
+/// Where a store remembers what was made.
+const KEPT: &str = "bootstrap";
+
+/// A bootstrapped tenant. The secret is kept sealed besides its hash, so that a folder that is used again needs no new one.
 #[derive(Debug)]
 pub struct Bootstrapped {
     /// The tenant.
@@ -37,8 +41,37 @@ pub struct Bootstrapped {
     pub client_secret: SecretString,
 }
 
-/// Makes a provisioning app named `name` with a started job of `template` (`API2AAD` or `API2AD`), and a client for it.
+/// The tenant that a kept store was bootstrapped with.
+pub fn tenant(store: &Store) -> Result<Option<Uuid>, ApiError> {
+    Ok(kept(store)?.and_then(|kept| kept["tenant"].as_str()?.parse().ok()))
+}
+
+fn kept(store: &Store) -> Result<Option<Value>, ApiError> {
+    Ok(store.setting(KEPT)?.and_then(|text| serde_json::from_str(&text).ok()))
+}
+
+/// What an earlier call of [`bootstrap`] made in a store that was kept, secret included, so that clients need nothing new.
+fn again(app: &App) -> Result<Option<Bootstrapped>, ApiError> {
+    let Some(kept) = kept(&app.store)? else { return Ok(None) };
+    let text = |name: &str| kept[name].as_str().unwrap_or_default().to_owned();
+    let secret = app.store.open_secret(KEPT, "client")?;
+    let secret = secret.and_then(|secret| String::from_utf8(secret.expose_secret().to_vec()).ok());
+    let (Some(secret), Some(job)) = (secret, app.store.job(&text("job"))?) else { return Ok(None) };
+    Ok(Some(Bootstrapped {
+        tenant: app.settings.tenant,
+        service_principal: job.service_principal,
+        job: job.id,
+        client_id: text("client"),
+        client_secret: secret.into(),
+    }))
+}
+
+/// Makes a provisioning app named `name` with a started job of `template` (`API2AAD` or `API2AD`), and a client for it; in a
+/// store that was kept, gives what was made before.
 pub fn bootstrap(app: &App, name: &str, template: &str) -> Result<Bootstrapped, ApiError> {
+    if let Some(made) = again(app)? {
+        return Ok(made);
+    }
     let now = app.clock.now();
     let template =
         templates::by_id(template).ok_or_else(|| ApiError::bad_request("The template is not known."))?;
@@ -66,6 +99,9 @@ pub fn bootstrap(app: &App, name: &str, template: &str) -> Result<Bootstrapped, 
     };
     app.store.put_app(client.clone())?;
     let secret = add_secret(app, &client.app_id, "bootstrap", None)?;
+    app.store.put_secret(KEPT, "client", secret.expose_secret().as_bytes(), now)?;
+    let kept = json!({ "tenant": app.settings.tenant, "job": job.id, "client": client.app_id });
+    app.store.set_setting(KEPT, Some(&kept.to_string()))?;
     Ok(Bootstrapped {
         tenant: app.settings.tenant,
         service_principal: owned.object_id,
@@ -93,7 +129,13 @@ pub fn add_secret(
 
 impl Bootstrapped {
     /// Environment variables for clients, as data: name and value. The secret is among them.
-    pub fn environment(&self, url: &str, ca: Option<&Path>) -> Vec<(&'static str, String)> {
+    /// With `identity_header`, those of a managed identity too.
+    pub fn environment(
+        &self,
+        url: &str,
+        ca: Option<&Path>,
+        identity_header: Option<&str>,
+    ) -> Vec<(&'static str, String)> {
         let url = url.trim_end_matches('/');
         let (sp, job) = (&self.service_principal, &self.job);
         let secret = self.client_secret.expose_secret();
@@ -115,6 +157,10 @@ impl Bootstrapped {
             ("AZURE_CLIENT_SECRET", secret.to_owned()),
             ("AZURE_AUTHORITY_HOST", url.to_owned()),
         ];
+        if let Some(header) = identity_header {
+            lines.push(("IDENTITY_ENDPOINT", format!("{url}/msi/token")));
+            lines.push(("IDENTITY_HEADER", header.to_owned()));
+        }
         if let Some(ca) = ca {
             let ca = ca.display().to_string();
             lines.push(("HIREWIRE_CA", ca.clone()));

@@ -450,9 +450,27 @@ pub(crate) struct EmulatorArgs {
     /// Keep everything in this folder instead of in memory.
     #[arg(long)]
     pub(crate) folder: Option<PathBuf>,
+    /// Refuse what the real service refuses; this is the default.
+    #[arg(long, conflicts_with = "open")]
+    pub(crate) strict: bool,
     /// Help instead of refusing what the real service refuses.
     #[arg(long)]
     pub(crate) open: bool,
+    /// Serve plain HTTP, on loopback only; Microsoft's identity libraries accept nothing but HTTPS.
+    #[arg(long)]
+    pub(crate) http: bool,
+    /// A further name for which the generated certificate is good, such as a container's; may be given several times.
+    #[arg(long = "host-name", value_name = "NAME")]
+    pub(crate) host_names: Vec<String>,
+    /// Origin of web pages that may call, `*` for any; may be given several times.
+    #[arg(long, value_name = "ORIGIN")]
+    pub(crate) cors: Vec<String>,
+    /// Seconds that a log record stays hidden; the real service takes 300 to 600.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    pub(crate) log_delay: u64,
+    /// Give tokens to callers on this machine who ask the managed identity endpoints, as a virtual machine in Azure does.
+    #[arg(long)]
+    pub(crate) managed_identity: bool,
 }
 
 /// `hirewire app …`.
@@ -465,6 +483,11 @@ pub(crate) enum AppCommand {
         /// Permissions, such as SynchronizationData-User.Upload.
         #[arg(long = "grant")]
         grants: Vec<String>,
+        /// The job that it owns: permissions that end in `.OwnedBy` reach that job only.
+        #[arg(long)]
+        job: Option<String>,
+        #[command(flatten)]
+        credential: CredentialArgs,
     },
     /// Give an application a permission.
     Grant {
@@ -473,15 +496,17 @@ pub(crate) enum AppCommand {
         /// The permission.
         permission: String,
     },
-    /// A new secret; the old one stays valid for a while.
+    /// A new secret or certificate; the old one stays valid for a while.
     Rotate {
         /// Name or app id.
         app: String,
-        /// Hours for which the old secret stays valid.
+        /// Hours for which the old secrets and certificates stay valid.
         #[arg(long, default_value_t = 24)]
         overlap_hours: u32,
+        #[command(flatten)]
+        credential: CredentialArgs,
     },
-    /// All applications with their permissions.
+    /// All applications with their permissions and when their secrets and certificates expire.
     List,
 }
 
@@ -536,4 +561,15 @@ pub(crate) enum WorkflowTemplate {
     HibobWebhook,
     /// An HR system's REST API, polled.
     RestPoll,
+}
+
+/// How an application proves who it is.
+#[derive(Debug, Args)]
+pub(crate) struct CredentialArgs {
+    /// Days after which the secret expires, 730 at most.
+    #[arg(long, default_value_t = 180, value_parser = clap::value_parser!(u32).range(1..=730))]
+    pub(crate) days: u32,
+    /// A certificate (PEM or DER, RSA) for client assertions, in place of a secret; it expires by its own date.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) certificate: Option<PathBuf>,
 }

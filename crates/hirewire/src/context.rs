@@ -196,18 +196,34 @@ impl Context {
     /// The store's name of a job; made at its first use.
     pub(crate) fn job_key(&self, name: &str) -> Result<JobKey, Report> {
         let setting = format!("job/{name}");
+        let (section_name, section) = (name, self.project.file.job.get(name));
         if let Some(id) = self.store.setting(&setting)?
             && let Some(job) = self.store.job(&id)?
         {
+            let known = |name: &str, stored: &str, wanted: Option<&String>| match wanted {
+                Some(wanted) if !wanted.eq_ignore_ascii_case(stored) => Err(Report::new(format!(
+                    "[job.{section_name}] {name}: the job has the {name} {stored} already, not {wanted}"
+                ))
+                .help("ids are given at the first use: take the line out, or begin with a new state folder")),
+                _ => Ok(()),
+            };
+            known("id", &job.id, section.and_then(|section| section.id.as_ref()))?;
+            known(
+                "service_principal",
+                &job.service_principal,
+                section.and_then(|section| section.service_principal.as_ref()),
+            )?;
             return Ok(job.key);
         }
         let now = Timestamp::now();
         let tenant = self.tenant()?;
-        let id = format!("API2AAD.{}.{}", tenant.simple(), uuid::Uuid::new_v4());
+        let made = format!("API2AAD.{}.{}", tenant.simple(), uuid::Uuid::new_v4());
+        let id = section.and_then(|section| section.id.clone()).unwrap_or(made);
+        let owner = section.and_then(|section| section.service_principal.clone());
         let mut job = self.store.create_job(NewJob {
             id: id.clone(),
             template: "API2AAD".into(),
-            service_principal: uuid::Uuid::new_v4().to_string(),
+            service_principal: owner.unwrap_or_else(|| uuid::Uuid::new_v4().to_string()),
             service_principal_name: name.to_owned(),
             settings: "[]".into(),
             created: now,
@@ -221,6 +237,9 @@ impl Context {
 
     /// The tenant's id, made at its first use.
     pub(crate) fn tenant(&self) -> Result<uuid::Uuid, Report> {
+        if let Some(tenant) = self.project.file.server.tenant_id()? {
+            return Ok(tenant);
+        }
         if let Some(tenant) = self.store.setting("tenant")?.and_then(|text| text.parse().ok()) {
             return Ok(tenant);
         }

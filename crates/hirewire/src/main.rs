@@ -10,6 +10,7 @@ mod output;
 mod project;
 mod random;
 mod report;
+mod server_settings;
 mod service;
 mod session;
 mod target;
@@ -95,7 +96,7 @@ fn run(cli: &Cli, printer: &mut Printer) -> Result<u8, Report> {
         Command::Users(arguments) => commands::users::run(global, arguments, printer).map(|()| DONE),
         Command::Serve(arguments) => commands::serve::serve(global, arguments, printer).map(|()| DONE),
         Command::Emulator(arguments) => commands::serve::emulator(global, arguments, printer).map(|()| DONE),
-        Command::App(command) => commands::serve::app(global, command, printer).map(|()| DONE),
+        Command::App(command) => commands::app::app(global, command, printer).map(|()| DONE),
         Command::Eval(arguments) => commands::eval::run(global, arguments, printer).map(|()| DONE),
         Command::Functions => commands::eval::list(global, printer).map(|()| DONE),
         Command::ConfigSchema => printer.json(&project::json_schema()).map(|()| DONE),

@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::report::Report;
+use crate::server_settings::{ApiKeySection, FederatedSection, IssuerSection, LicenceName, LimitsSection};
 use crate::watch::Every;
 
 /// Name of the project file.
@@ -75,6 +76,13 @@ pub(crate) struct JobSection {
     /// by `hirewire sync --yes`. Left out, only `hirewire sync` reads them.
     #[serde(default)]
     pub(crate) every: Option<Every>,
+    /// Id of the job in URLs, such as `API2AAD.{tenant}.{guid}`; made at the first use when left out. Clients that were written
+    /// for a job of Entra keep its id here.
+    #[serde(default)]
+    pub(crate) id: Option<String>,
+    /// Object id of the job's service principal in URLs; made at the first use when left out.
+    #[serde(default)]
+    pub(crate) service_principal: Option<String>,
     /// What a record without `active` means: `keep` leaves the account's state, `false` disables as Entra does.
     #[serde(default)]
     pub(crate) missing_active: MissingActive,
@@ -195,6 +203,29 @@ pub(crate) struct ServerSection {
     pub(crate) key: Option<PathBuf>,
     /// Refuse what the real service refuses (limits, content types, permissions) instead of helping.
     pub(crate) strict: bool,
+    /// The licence whose daily limit strict mode enforces.
+    pub(crate) licence: LicenceName,
+    /// Id of the tenant in URLs and tokens; made at the first use when left out. Clients that were written for an Entra tenant
+    /// keep its id here.
+    pub(crate) tenant: Option<String>,
+    /// Names besides `localhost` for which a generated certificate is good.
+    pub(crate) host_names: Vec<String>,
+    /// Origins of web pages that may call, such as `https://hr.contoso.com`; `*` for any.
+    pub(crate) cors_origins: Vec<String>,
+    /// Addresses of reverse proxies whose `X-Forwarded-Proto`, `-Host` and `-For` are believed.
+    pub(crate) trusted_proxies: Vec<String>,
+    /// Issuers besides Hirewire whose access tokens are accepted.
+    pub(crate) issuer: Vec<IssuerSection>,
+    /// Tokens of other issuers that applications may present in place of a secret.
+    pub(crate) federated: Vec<FederatedSection>,
+    /// Keys in place of tokens.
+    pub(crate) api_key: Vec<ApiKeySection>,
+    /// Name or app id of the application that callers on this machine stand for who ask the managed identity endpoint.
+    pub(crate) managed_identity: Option<String>,
+    /// Job that takes a bare array of SCIM operations posted to `$batch` (open mode); the only job when left out.
+    pub(crate) batch_job: Option<String>,
+    /// Limits that differ from those of the mode.
+    pub(crate) limits: LimitsSection,
 }
 
 impl Default for ServerSection {
@@ -205,6 +236,17 @@ impl Default for ServerSection {
             certificate: None,
             key: None,
             strict: false,
+            licence: LicenceName::default(),
+            tenant: None,
+            host_names: Vec::new(),
+            cors_origins: Vec::new(),
+            trusted_proxies: Vec::new(),
+            issuer: Vec::new(),
+            federated: Vec::new(),
+            api_key: Vec::new(),
+            managed_identity: None,
+            batch_job: None,
+            limits: LimitsSection::default(),
         }
     }
 }

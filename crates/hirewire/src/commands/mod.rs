@@ -1,4 +1,5 @@
 //! One module per command, or per family of commands.
+pub(crate) mod app;
 mod codes;
 pub(crate) mod control;
 pub(crate) mod demo;
