@@ -2,7 +2,7 @@
 //! applies it, with the same guards. What it says goes to the service's standard error.
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use hirewire_source::Export;
 use jiff::SignedDuration;
@@ -18,6 +18,9 @@ use crate::session::{self, Remote};
 
 /// Shortest pause between two looks.
 const SHORTEST: SignedDuration = SignedDuration::from_secs(1);
+
+/// Longest pause before a failed run is tried again.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 
 /// How often a job's sources are looked at, such as `30s`, `5m`, `1h` or `PT40M`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -54,15 +57,20 @@ type Seen = Vec<(PathBuf, u64, Option<SystemTime>)>;
 
 fn watch(global: &Global, job: &str, pause: Duration) {
     let (mut before, mut applied) = (Seen::new(), Seen::new());
+    let (mut failures, mut again) = (0_u32, Instant::now());
     loop {
         let seen = look(global, job);
         // A file that still grows is left until it is the same at two looks.
         let settled = seen == before;
         before.clone_from(&seen);
-        if settled && seen != applied && !seen.is_empty() {
-            session::on_behalf_of(Box::new(Journal { job: job.to_owned() }), || apply(global, job));
-            // What was archived or refused by the run is not to be taken for news.
-            applied = if look(global, job).is_empty() { Seen::new() } else { seen };
+        let news = seen != applied || (failures > 0 && Instant::now() >= again);
+        if settled && news && !seen.is_empty() {
+            let done =
+                session::on_behalf_of(Box::new(Journal { job: job.to_owned() }), || apply(global, job));
+            // A directory may be away for a while, so what failed is tried again, at growing distances.
+            failures = if done { 0 } else { failures.saturating_add(1) };
+            again = Instant::now() + (pause * 2_u32.saturating_pow(failures.min(16))).min(LONGEST_PAUSE);
+            applied = seen;
         }
         std::thread::sleep(pause);
     }
@@ -84,7 +92,8 @@ fn look(global: &Global, job: &str) -> Seen {
     seen
 }
 
-fn apply(global: &Global, job: &str) {
+/// Whether all went well.
+fn apply(global: &Global, job: &str) -> bool {
     let cycle = CycleArgs {
         files: Vec::new(),
         source: None,
@@ -93,8 +102,12 @@ fn apply(global: &Global, job: &str) {
         force_shrink: false,
     };
     let arguments = SyncArgs { cycle, yes: true, plan: None };
-    if let Err(report) = sync::run(global, &arguments, &mut Printer::new()) {
-        say(&format!("error: {report}"));
+    match sync::run(global, &arguments, &mut Printer::new()) {
+        Ok(_) => true,
+        Err(report) => {
+            say(&format!("error: {report}"));
+            false
+        }
     }
 }
 

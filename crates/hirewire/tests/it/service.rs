@@ -1,6 +1,6 @@
 //! The running service: it picks exports up by itself, and commands beside it are done by it.
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Stdio};
+use std::io::{BufRead, BufReader, Lines};
+use std::process::{Child, ChildStdout, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::hirewire::{Home, text};
@@ -8,17 +8,21 @@ use crate::hirewire::{Home, text};
 const STAFF: &str = "Staff No;Given;Surname;Mail;State\nS-1;Ada;Moreau;ada@contoso.com;Active\nS-2;Lin;Chen;lin@contoso.com;Active\n";
 
 /// A running `hirewire serve`, ended with the test.
-struct Service(Child);
+struct Service {
+    child: Child,
+    /// Read from no more, but kept open: a program whose output goes nowhere ends.
+    _out: Lines<BufReader<ChildStdout>>,
+}
 
 impl Service {
     fn start(home: &Home) -> Self {
+        let log = std::fs::File::create(home.path().join("service.log")).expect("a log");
         let mut command = home.command(&["serve", "--listen", "127.0.0.1:0"]);
-        let mut child =
-            command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the service starts");
+        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().expect("the service starts");
         let out = child.stdout.take().expect("its output");
-        let listening =
-            BufReader::new(out).lines().map_while(Result::ok).any(|line| line.contains("listening"));
-        let service = Self(child);
+        let mut out = BufReader::new(out).lines();
+        let listening = out.by_ref().map_while(Result::ok).any(|line| line.contains("listening"));
+        let service = Self { child, _out: out };
         assert!(listening, "the service does not listen");
         service
     }
@@ -26,8 +30,8 @@ impl Service {
 
 impl Drop for Service {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -50,7 +54,8 @@ fn home() -> Home {
 fn wait(home: &Home, what: &str, wanted: impl Fn(&[serde_json::Value]) -> bool) {
     let deadline = Instant::now() + Duration::from_secs(60);
     while !wanted(&home.users()) {
-        assert!(Instant::now() < deadline, "{what}: {:?}", home.users());
+        let log = || std::fs::read_to_string(home.path().join("service.log")).unwrap_or_default();
+        assert!(Instant::now() < deadline, "{what}: {:?}\n{}", home.users(), log());
         std::thread::sleep(Duration::from_millis(200));
     }
 }
