@@ -22,7 +22,7 @@ mod tls;
 mod vault;
 
 pub use automation::{AutomationConfig, RunbookConfig};
-pub use bind::{Opened, kinds_for, open};
+pub use bind::{Surroundings, example, kinds_for, open};
 pub use config::{ConnectionConfig, HttpConfig};
 pub use file::{AzureBlobConfig, AzureLogin, FolderConfig, S3Config, SftpConfig, SftpLogin};
 pub use graph::SharePointConfig;

@@ -43,9 +43,11 @@ impl SecretReference {
                 let text = zeroize::Zeroizing::new(text);
                 Ok(SecretString::from(text.trim_end_matches(['\r', '\n']).to_owned()))
             }
-            Self::Secret(name) => vault.secret(name).await.map(SecretString::from).ok_or_else(|| {
-                Failure::broken(format!("the vault of this project has no secret '{name}'"))
-            }),
+            Self::Secret(name) => {
+                vault.secret(name).await.map(SecretString::from).ok_or_else(|| {
+                    Failure::broken(format!("the vault of this project has no secret '{name}'"))
+                })
+            }
         }
     }
 }

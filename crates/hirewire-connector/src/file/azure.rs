@@ -190,8 +190,7 @@ impl ConnectionString {
                 .filter(|value| !value.is_empty())
         };
         let account = part("AccountName");
-        let development =
-            part("UseDevelopmentStorage").is_some_and(|v| v.eq_ignore_ascii_case("true"));
+        let development = part("UseDevelopmentStorage").is_some_and(|v| v.eq_ignore_ascii_case("true"));
         if development {
             return Err(Failure::broken(
                 "UseDevelopmentStorage=true says nothing about an address: give the emulator's whole connection string",
@@ -226,7 +225,8 @@ mod tests {
 
     #[test]
     fn connection_strings_are_read() {
-        let text = "DefaultEndpointsProtocol=https;AccountName=hr;AccountKey=a2V5==;EndpointSuffix=core.windows.net";
+        let text =
+            "DefaultEndpointsProtocol=https;AccountName=hr;AccountKey=a2V5==;EndpointSuffix=core.windows.net";
         let parts = ConnectionString::read(text).expect("whole");
         assert_eq!(parts.account.as_deref(), Some("hr"));
         assert_eq!(parts.key.map(|k| k.expose_secret().to_owned()).as_deref(), Some("a2V5=="));

@@ -17,19 +17,20 @@ mod path;
 mod provider;
 mod s3;
 mod sftp;
-mod trigger;
+pub(crate) mod trigger;
 
 use std::future::Future;
 
 use hirewire_workflow::host::{Connector, ConnectorCall, PollFrom, Polled, Reply};
 use hirewire_workflow::run::Answer;
 
+pub use azure::{AzureBlobConfig, AzureLogin};
 pub use folder::FolderConfig;
 pub(crate) use folder::FolderFiles;
+pub(crate) use metadata::ticks;
 pub(crate) use object::{Account, ObjectFiles};
-pub use azure::{AzureBlobConfig, AzureLogin};
-pub use s3::S3Config;
 pub(crate) use path::clean;
+pub use s3::S3Config;
 pub(crate) use sftp::SftpFiles;
 pub use sftp::{SftpConfig, SftpLogin};
 

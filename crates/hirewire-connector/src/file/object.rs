@@ -9,16 +9,16 @@ use futures_util::TryStreamExt as _;
 use hirewire_workflow::host::{Secrets, media_type};
 use object_store::path::Path;
 use object_store::{
-    Attribute, Attributes, Certificate, ClientOptions, Error, ObjectMeta, ObjectStore, ObjectStoreExt as _, PutMode,
-    PutOptions, PutPayload, RetryConfig,
+    Attribute, Attributes, Certificate, ClientOptions, Error, ObjectMeta, ObjectStore, ObjectStoreExt as _,
+    PutMode, PutOptions, PutPayload, RetryConfig,
 };
 use tokio::sync::Mutex;
 
+use super::azure::AzureBlobConfig;
 use super::metadata::{blob_parts, ticks};
 use super::path::name;
-use super::{Entry, FileStore, MAX_ENTRIES, MAX_FILE, Overwrite, too_large};
-use super::azure::AzureBlobConfig;
 use super::s3::S3Config;
+use super::{Entry, FileStore, MAX_ENTRIES, MAX_FILE, Overwrite, too_large};
 use crate::failure::Failure;
 
 /// A client is made anew after this time, so that a changed key or token comes into use.
@@ -74,8 +74,7 @@ impl ObjectFiles {
     async fn at(&self, path: &str) -> Result<(Arc<dyn ObjectStore>, Path), Failure> {
         self.allow(path)?;
         let (container, rest) = blob_parts(path);
-        let inner =
-            Path::parse(rest).map_err(|_| Failure::bad(format!("'{path}' is no name for a blob")))?;
+        let inner = Path::parse(rest).map_err(|_| Failure::bad(format!("'{path}' is no name for a blob")))?;
         let mut clients = self.clients.lock().await;
         if let Some((client, made)) = clients.get(container)
             && made.elapsed() < RENEW
@@ -99,7 +98,9 @@ pub(crate) fn options(ca_file: Option<&FilePath>, http: bool) -> Result<ClientOp
         .with_allow_http(http);
     if let Some(file) = ca_file {
         let pem = crate::tls::pem(file)?;
-        for certificate in Certificate::from_pem_bundle(&pem).map_err(|e| Failure::broken(plain(&e.to_string())))? {
+        for certificate in
+            Certificate::from_pem_bundle(&pem).map_err(|e| Failure::broken(plain(&e.to_string())))?
+        {
             options = options.with_root_certificate(certificate);
         }
     }
@@ -141,15 +142,19 @@ fn failed(path: &str, error: &Error) -> Failure {
         Error::AlreadyExists { .. } | Error::Precondition { .. } => {
             Failure::Refused { status: 409, message: format!("the blob '{path}' exists already") }
         }
-        Error::PermissionDenied { .. } => {
-            Failure::forbidden(format!("the storage account does not allow it for '{path}': {}", first_line(&text)))
-        }
+        Error::PermissionDenied { .. } => Failure::forbidden(format!(
+            "the storage account does not allow it for '{path}': {}",
+            first_line(&text)
+        )),
         Error::Unauthenticated { .. } => Failure::unauthorized(format!(
             "the storage account does not accept the credentials of this connection: {}",
             first_line(&text)
         )),
         Error::InvalidPath { .. } => Failure::bad(format!("'{path}' is no name for a blob")),
-        _ => Failure::unreachable(format!("the storage account did not answer for '{path}': {}", first_line(&text))),
+        _ => Failure::unreachable(format!(
+            "the storage account did not answer for '{path}': {}",
+            first_line(&text)
+        )),
     }
 }
 
@@ -185,9 +190,9 @@ impl FileStore for ObjectFiles {
             Err(Error::NotFound { .. }) => {
                 // A folder is a prefix with something in it.
                 let first = client.list(Some(&inner)).try_next().await.map_err(|e| failed(path, &e))?;
-                first.map(|_| folder(path.to_owned())).ok_or_else(|| {
-                    Failure::missing(format!("there is no blob '{path}'"))
-                })
+                first
+                    .map(|_| folder(path.to_owned()))
+                    .ok_or_else(|| Failure::missing(format!("there is no blob '{path}'")))
             }
             Err(e) => Err(failed(path, &e)),
         }
@@ -243,10 +248,7 @@ impl FileStore for ObjectFiles {
             Overwrite::Refuse => PutMode::Create,
         };
         let options = PutOptions { mode, attributes, ..PutOptions::default() };
-        client
-            .put_opts(&inner, PutPayload::from(bytes), options)
-            .await
-            .map_err(|e| failed(path, &e))?;
+        client.put_opts(&inner, PutPayload::from(bytes), options).await.map_err(|e| failed(path, &e))?;
         self.stat(path).await
     }
 
@@ -264,7 +266,8 @@ mod tests {
 
     #[test]
     fn signatures_are_cut_off() {
-        let text = "error sending request for url (https://hr.blob.core.windows.net/c/x?sv=1&sig=SECRET): refused";
+        let text =
+            "error sending request for url (https://hr.blob.core.windows.net/c/x?sv=1&sig=SECRET): refused";
         let cut = plain(text);
         assert!(!cut.contains("SECRET"), "{cut}");
         assert!(cut.ends_with("x?): refused"), "{cut}");

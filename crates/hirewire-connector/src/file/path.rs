@@ -10,7 +10,9 @@ pub(crate) fn clean(path: &str) -> Result<String, Failure> {
             "" | "." => {}
             ".." => return Err(Failure::forbidden(format!("the path '{path}' leads out of the connection"))),
             part if part.contains('\\') || part.chars().any(char::is_control) => {
-                return Err(Failure::bad(format!("the path {path:?} holds a character that no path may hold")));
+                return Err(Failure::bad(format!(
+                    "the path {path:?} holds a character that no path may hold"
+                )));
             }
             part => {
                 out.push('/');
@@ -40,9 +42,12 @@ mod tests {
 
     #[test]
     fn paths_stay_inside() {
-        for (given, wanted) in
-            [("/csvdata/x.csv", "/csvdata/x.csv"), ("csvdata//./x.csv/", "/csvdata/x.csv"), ("", "/"), ("/", "/")]
-        {
+        for (given, wanted) in [
+            ("/csvdata/x.csv", "/csvdata/x.csv"),
+            ("csvdata//./x.csv/", "/csvdata/x.csv"),
+            ("", "/"),
+            ("/", "/"),
+        ] {
             assert_eq!(clean(given).as_deref(), Ok(wanted));
         }
         for bad in ["../x", "/a/../../x", "a/..", "a\\..\\b", "a\0b", "a\nb"] {

@@ -96,9 +96,7 @@ pub(crate) async fn run<S: FileStore>(store: &S, call: &ConnectorCall) -> Result
         "createfile" | "uploadfile" | "uploadfilecontent" => {
             write(store, &file(call)?, content_bytes(call), overwrite(call)).await
         }
-        "createfileifnotpresent" => {
-            write(store, &file(call)?, content_bytes(call), Overwrite::Refuse).await
-        }
+        "createfileifnotpresent" => write(store, &file(call)?, content_bytes(call), Overwrite::Refuse).await,
         "updatefile" => {
             let path = file(call)?;
             store.stat(&path).await?;

@@ -47,9 +47,10 @@ pub struct S3Config {
 
 impl S3Config {
     pub(crate) fn place(&self) -> String {
-        let address = self.url.clone().unwrap_or_else(|| {
-            format!("s3.{}.amazonaws.com", self.region.as_deref().unwrap_or("us-east-1"))
-        });
+        let address = self
+            .url
+            .clone()
+            .unwrap_or_else(|| format!("s3.{}.amazonaws.com", self.region.as_deref().unwrap_or("us-east-1")));
         format!("{address} ({})", self.buckets.join(", "))
     }
 
@@ -92,8 +93,7 @@ impl S3Config {
         if let Some(token) = &self.session_token {
             builder = builder.with_token(token.resolve(vault).await?.expose_secret());
         }
-        let store =
-            builder.build().map_err(|e| Failure::broken(plain(&format!("the bucket: {e}"))))?;
+        let store = builder.build().map_err(|e| Failure::broken(plain(&format!("the bucket: {e}"))))?;
         Ok(Arc::new(store))
     }
 }

@@ -111,7 +111,8 @@ impl client::Handler for HostKey {
             return Ok(key.fingerprint(HashAlg::Sha256).to_string() == pinned.trim());
         }
         let Some(file) = &self.config.known_hosts else { return Ok(false) };
-        Ok(known_hosts::check_known_hosts_path(&self.config.host, self.config.port, key, file).unwrap_or(false))
+        Ok(known_hosts::check_known_hosts_path(&self.config.host, self.config.port, key, file)
+            .unwrap_or(false))
     }
 }
 
@@ -141,11 +142,9 @@ impl SftpFiles {
             ..client::Config::default()
         };
         let target = (self.config.host.as_str(), self.config.port);
-        let connecting =
-            client::connect(Arc::new(settings), target, HostKey { config: self.config.clone() });
+        let connecting = client::connect(Arc::new(settings), target, HostKey { config: self.config.clone() });
         let connected = tokio::time::timeout(Duration::from_secs(20), connecting).await;
-        let connected =
-            connected.map_err(|_| Failure::unreachable(format!("{address} does not answer")))?;
+        let connected = connected.map_err(|_| Failure::unreachable(format!("{address} does not answer")))?;
         let mut handle = connected.map_err(|e| match e {
             russh::Error::UnknownKey => Failure::forbidden(format!(
                 "{address} shows another host key than the one this connection names: the server was renewed, or somebody stands in between"
@@ -170,11 +169,12 @@ impl SftpFiles {
                 Some(passphrase) => Some(passphrase.resolve(&self.vault).await?),
                 None => None,
             };
-            let key = decode_secret_key(
-                text.expose_secret(),
-                passphrase.as_ref().map(|p| p.expose_secret()),
-            )
-            .map_err(|_| Failure::broken("the private key of this connection cannot be read; is its passphrase right?"))?;
+            let key = decode_secret_key(text.expose_secret(), passphrase.as_ref().map(|p| p.expose_secret()))
+                .map_err(|_| {
+                    Failure::broken(
+                        "the private key of this connection cannot be read; is its passphrase right?",
+                    )
+                })?;
             let hash = handle.best_supported_rsa_hash().await.map_err(|e| wrong(&e))?.flatten();
             let key = PrivateKeyWithHashAlg::new(Arc::new(key), hash);
             handle.authenticate_publickey(&self.config.user, key).await
@@ -230,7 +230,8 @@ impl SftpFiles {
                 Err(e) => return Err(failed(path, &e)),
             }
         };
-        let below = real == root || root == "/" || real.strip_prefix(&root).is_some_and(|r| r.starts_with('/'));
+        let below =
+            real == root || root == "/" || real.strip_prefix(&root).is_some_and(|r| r.starts_with('/'));
         if below {
             return Ok(remote);
         }
@@ -264,7 +265,10 @@ impl SftpFiles {
                 }
                 out.push(entry(path, &data));
                 if out.len() > MAX_ENTRIES {
-                    return Err(Failure::bad(format!("'{path}' holds more than {MAX_ENTRIES} files", path = folder)));
+                    return Err(Failure::bad(format!(
+                        "'{path}' holds more than {MAX_ENTRIES} files",
+                        path = folder
+                    )));
                 }
             }
         }
@@ -300,7 +304,9 @@ fn failed(path: &str, error: &Error) -> Failure {
     match error {
         Error::Status(status) => match status.status_code {
             StatusCode::NoSuchFile => Failure::missing(format!("there is no '{path}' on the server")),
-            StatusCode::PermissionDenied => Failure::forbidden(format!("the server does not allow it for '{path}'")),
+            StatusCode::PermissionDenied => {
+                Failure::forbidden(format!("the server does not allow it for '{path}'"))
+            }
             _ => Failure::broken(format!("the server refuses '{path}': {}", status.error_message)),
         },
         e => Failure::unreachable(format!("the server did not answer for '{path}': {e}")),
@@ -346,7 +352,10 @@ impl FileStore for SftpFiles {
         let remote = self.locate(&sftp, path).await?;
         let exists = sftp.metadata(remote.clone()).await.is_ok();
         if exists && over == Overwrite::Refuse {
-            return Err(Failure::Refused { status: 409, message: format!("the file '{path}' exists already") });
+            return Err(Failure::Refused {
+                status: 409,
+                message: format!("the file '{path}' exists already"),
+            });
         }
         self.make_parents(&sftp, path).await?;
         // Written beside and moved, so that nobody reads half a file.
