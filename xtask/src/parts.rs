@@ -5,7 +5,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 /// Real servers whose packages the tests need; each has a script `parts/NAME.sh` with the verb `install`.
-const PARTS: [&str; 3] = ["openldap", "samba-ad", "smtp-sink"];
+const PARTS: [&str; 7] = ["azurite", "mariadb", "openldap", "postgres", "samba-ad", "sftp", "smtp-sink"];
 
 /// Installs what is missing. Does nothing, and asks for nothing, where everything is there.
 pub(crate) fn install() -> Result<()> {

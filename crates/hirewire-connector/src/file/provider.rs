@@ -160,7 +160,7 @@ async fn list_blobs<S: FileStore>(store: &S, call: &ConnectorCall) -> Result<Ans
     let (folder, prefix) = prefix(call)?;
     let deep = is_set(call, "excludeSubFolderBlobs") != Some(true);
     let entries = match store.list(&folder, deep).await {
-        Err(failure) if failure.is_missing() && blob_parts(&folder).1 != "" => Vec::new(),
+        Err(failure) if failure.is_missing() && !blob_parts(&folder).1.is_empty() => Vec::new(),
         entries => entries?,
     };
     let blobs: Vec<Json> =

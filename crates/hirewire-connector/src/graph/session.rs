@@ -59,7 +59,7 @@ impl Session {
             ("scope", scope.as_str()),
         ];
         let url = format!("{}/{}/oauth2/v2.0/token", authority.trim_end_matches('/'), login.tenant);
-        let answer = self.client().await?.post(url).form(&form).send().await.map_err(|e| lost(e))?;
+        let answer = self.client().await?.post(url).form(&form).send().await.map_err(lost)?;
         let status = answer.status();
         let body: Json = answer.json().await.unwrap_or(Json::Null);
         let Some(token) = body.get("access_token").and_then(Json::as_str) else {
@@ -101,7 +101,7 @@ impl Session {
             if let Some((bytes, kind)) = &body {
                 request = request.header("Content-Type", *kind).body(bytes.clone());
             }
-            let answer = request.send().await.map_err(|e| lost(e))?;
+            let answer = request.send().await.map_err(lost)?;
             let status = answer.status();
             if status.is_success() || status.is_redirection() {
                 return Ok(answer);
@@ -148,7 +148,7 @@ impl Session {
     /// A download address outside of Graph carries its own permission: it gets no token.
     pub(crate) async fn download(&self, url: &str) -> Result<Response, Failure> {
         crate::bind::web_address("the download address", url).map_err(Failure::broken)?;
-        let answer = self.client().await?.get(url).send().await.map_err(|e| lost(e))?;
+        let answer = self.client().await?.get(url).send().await.map_err(lost)?;
         let status = answer.status();
         if status.is_success() { Ok(answer) } else { Err(refused(status, answer).await) }
     }

@@ -82,9 +82,9 @@ impl Database {
     /// Runs one statement with parameters; never text built from input.
     pub(crate) async fn run(&self, sql: &str, parameters: &[Json]) -> Result<Outcome, Failure> {
         match self {
-            Self::Postgres(database) => database.run(sql, parameters).await,
-            Self::MySql(database) => database.run(sql, parameters).await,
-            Self::SqlServer(database) => database.run(sql, parameters).await,
+            Self::Postgres(database) => Box::pin(database.run(sql, parameters)).await,
+            Self::MySql(database) => Box::pin(database.run(sql, parameters)).await,
+            Self::SqlServer(database) => Box::pin(database.run(sql, parameters)).await,
         }
     }
 }

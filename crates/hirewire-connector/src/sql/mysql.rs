@@ -105,9 +105,8 @@ pub(crate) async fn run_in(session: &mut Conn, sql: &str, parameters: &[Json]) -
         let values: Vec<Value> = parameters.iter().map(value).collect();
         let values = if values.is_empty() { Params::Empty } else { Params::Positional(values) };
         let mut result = session.exec_iter(sql, values).await.map_err(|e| refused(&e))?;
-        let mut outcome = Outcome::default();
-        outcome.affected = result.affected_rows();
-        outcome.inserted = result.last_insert_id().filter(|id| *id > 0).and_then(|id| i64::try_from(id).ok());
+        let inserted = result.last_insert_id().filter(|id| *id > 0).and_then(|id| i64::try_from(id).ok());
+        let mut outcome = Outcome { affected: result.affected_rows(), inserted, ..Outcome::default() };
         while !result.is_empty() {
             let columns = result.columns();
             let mut rows = Vec::new();

@@ -28,7 +28,7 @@ pub(crate) struct SqlServer {
     config: SqlConfig,
     address: Address,
     vault: Arc<dyn Secrets>,
-    session: Mutex<Option<Session>>,
+    session: Mutex<Option<Box<Session>>>,
 }
 
 impl SqlServer {
@@ -36,7 +36,7 @@ impl SqlServer {
         Self { config, address, vault, session: Mutex::default() }
     }
 
-    async fn connect(&self) -> Result<Session, Failure> {
+    async fn connect(&self) -> Result<Box<Session>, Failure> {
         let (mut host, mut port) = (self.address.host.clone(), self.address.port);
         // Azure's gateway sends the caller on to the node that has the database.
         for _ in 0..3 {
@@ -60,7 +60,7 @@ impl SqlServer {
                     .await
                     .map_err(|e| Error::Io { kind: e.kind(), message: e.to_string() })?;
                 let _ = stream.set_nodelay(true);
-                Client::connect(config, stream.compat_write()).await
+                Box::pin(Client::connect(config, stream.compat_write())).await.map(Box::new)
             };
             match tokio::time::timeout(Duration::from_secs(20), opening).await {
                 Ok(Ok(session)) => return Ok(session),
@@ -83,7 +83,7 @@ impl SqlServer {
         let mut session = self.session.lock().await;
         let mut open = match session.take() {
             Some(open) => open,
-            None => self.connect().await?,
+            None => Box::pin(self.connect()).await?,
         };
         let running =
             tokio::time::timeout(Duration::from_secs(110), run_in(&mut open, sql, parameters)).await;
