@@ -41,6 +41,37 @@ async fn front(State(app): State<Arc<App>>, request: http::Request<Body>) -> Res
     answer.into_response()
 }
 
+/// Answers a request of this process itself, as one of an application that may do everything.
+pub(crate) async fn answer_locally(app: &Arc<App>, parts: http::request::Parts, body: bytes::Bytes) -> Response {
+    let started = Instant::now();
+    let mut head = head(app, &parts, None);
+    // Absolute URLs lead back through the workflow's own address.
+    if let (Some(scheme), Some(authority)) = (parts.uri.scheme_str(), parts.uri.authority()) {
+        head.base = format!("{scheme}://{authority}");
+    }
+    if let Ok(value) = identity::token::own(app, head.ids.received).parse() {
+        head.headers.insert(http::header::AUTHORIZATION, value);
+    }
+    let mut answer = with_faults(app, &head, Incoming::Ready(body)).await;
+    finish(app, &head, None, &mut answer);
+    operations::record(&head, answer.status, started.elapsed());
+    answer.into_response()
+}
+
+/// Whether a caller of the workflows' management may: 401 or 403 as an answer otherwise.
+pub(crate) async fn admit_manager(
+    app: &App,
+    parts: &http::request::Parts,
+    needs: &'static [identity::Permission],
+) -> Result<(), Answer> {
+    let connection = parts.extensions.get::<Connection>().copied();
+    let head = head(app, parts, connection);
+    match admit(app, &head, Need::One(needs)).await {
+        Ok(_) => Ok(()),
+        Err(error) => Err(error.answer(&head.ids, &head.base)),
+    }
+}
+
 /// Faults on demand stand before and after everything else, as a bad network would.
 async fn with_faults(app: &Arc<App>, head: &Head, incoming: Incoming) -> Answer {
     let Some(emulator) = &app.emulator else {

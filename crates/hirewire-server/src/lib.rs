@@ -31,6 +31,7 @@ pub mod request;
 pub mod routes; // the table of endpoints             §5
 pub mod service; // what the runtime does for us
 pub mod settings; // modes and rules                  §12
+pub mod workflows; // trigger URLs and their management, answered by the process's workflows
 
 pub use app::{App, StartError};
 pub use clock::Clock;
@@ -39,3 +40,4 @@ pub use listener::{Listening, ServeError, serve, tls};
 pub use operations::install_metrics;
 pub use service::{Service, ServiceError};
 pub use settings::{Mode, Rules, Settings};
+pub use workflows::{LocalAnswer, LocalRequest, Workflows, call_locally, with_workflows};

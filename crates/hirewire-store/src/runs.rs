@@ -1,5 +1,5 @@
 //! Workflow runs: an opaque log per run, written and read by the workflow engine.
-use rusqlite::params;
+use rusqlite::{OptionalExtension, params};
 
 use crate::error::Result;
 use crate::store::Store;
@@ -31,6 +31,49 @@ impl Store {
                 statement.execute(params![run, seq, bytes])?;
             }
             Ok(())
+        })
+    }
+
+    /// Writes and removes entries of several runs in one transaction; on return they are on disk. An entry without bytes
+    /// is removed.
+    pub fn workflow_write(&self, entries: Vec<(String, i64, Option<Vec<u8>>)>) -> Result<()> {
+        self.write(move |connection| {
+            let mut put =
+                connection.prepare_cached("INSERT OR REPLACE INTO runs (run, seq, bytes) VALUES (?1, ?2, ?3)")?;
+            let mut remove = connection.prepare_cached("DELETE FROM runs WHERE run = ?1 AND seq = ?2")?;
+            for (run, seq, bytes) in &entries {
+                match bytes {
+                    Some(bytes) => put.execute(params![run, seq, bytes])?,
+                    None => remove.execute(params![run, seq])?,
+                };
+            }
+            Ok(())
+        })
+    }
+
+    /// One entry of a run.
+    pub fn workflow_entry(&self, run: &str, seq: i64) -> Result<Option<Vec<u8>>> {
+        self.read(|connection| {
+            let sql = "SELECT bytes FROM runs WHERE run = ?1 AND seq = ?2";
+            Ok(connection.prepare_cached(sql)?.query_row(params![run, seq], |row| row.get(0)).optional()?)
+        })
+    }
+
+    /// Up to `limit` entries of a run with numbers below `before`, newest first.
+    pub fn workflow_newest(
+        &self,
+        run: &str,
+        before: Option<i64>,
+        limit: usize,
+    ) -> Result<Vec<(i64, Vec<u8>)>> {
+        self.read(|connection| {
+            let sql = "SELECT seq, bytes FROM runs WHERE run = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3";
+            let mut statement = connection.prepare_cached(sql)?;
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            let rows = statement.query_map(params![run, before.unwrap_or(i64::MAX), limit], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?;
+            Ok(rows.collect::<rusqlite::Result<_>>()?)
         })
     }
 

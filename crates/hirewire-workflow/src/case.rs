@@ -118,6 +118,7 @@ impl Case {
             app_settings: settings,
             sequential_guids: sequential,
             callback_base: "https://callback.example/{action}".into(),
+            trigger_callback: None,
         };
         let clock = self.json.get("clock").cloned().unwrap_or(Json::Null);
         let now = DateTime::parse(text(&clock, "now").unwrap_or("2026-01-01T00:00:00Z"))

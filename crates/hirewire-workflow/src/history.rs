@@ -110,6 +110,11 @@ pub fn read_history(
     Ok(RunHistory { start, result, ..collector.out })
 }
 
+/// A value with secret texts and credentials hidden.
+pub fn hide(value: &Json, secrets: &[String]) -> Json {
+    crate::run::sanitize(value, secrets)
+}
+
 fn time(ticks: i64) -> Json {
     if ticks == 0 { Json::Null } else { Json::from(DateTime { ticks, kind: Kind::Utc }.round_trip()) }
 }

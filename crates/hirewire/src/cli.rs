@@ -533,6 +533,70 @@ pub(crate) enum WorkflowCommand {
         /// Files; all of workflows/ when left out.
         files: Vec<PathBuf>,
     },
+    /// Fire a trigger now and follow the run to its end; what it uploads to this instance is provisioned.
+    Run {
+        /// The workflow.
+        name: String,
+        /// The trigger; the only one when left out.
+        #[arg(long)]
+        trigger: Option<String>,
+        /// The trigger's body: a file with JSON or text, `-` for standard input. Without it a schedule fires, and a trigger
+        /// that polls takes the latest existing item.
+        #[arg(long, value_name = "FILE")]
+        input: Option<PathBuf>,
+        /// Value of a parameter: NAME=VALUE; JSON where the parameter is no text.
+        #[arg(long = "param", value_name = "NAME=VALUE")]
+        parameters: Vec<String>,
+        /// Make no call that does more than read.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Runs, newest first.
+    Runs {
+        /// The workflow; all of them when left out.
+        name: Option<String>,
+        /// Only runs with this status, such as Failed.
+        #[arg(long)]
+        status: Option<String>,
+        /// How many.
+        #[arg(long, default_value_t = 20)]
+        top: usize,
+    },
+    /// One run: every action with its status, times, retries and error.
+    Show {
+        /// The run's id, or enough of its beginning.
+        run: String,
+        /// Show inputs and outputs of this action.
+        #[arg(long)]
+        action: Option<String>,
+        /// How many records to leave out.
+        #[arg(long, default_value_t = 0)]
+        skip: usize,
+        /// How many records.
+        #[arg(long, default_value_t = 200)]
+        top: usize,
+    },
+    /// When triggers fired, newest first, whether a run came of it or not.
+    Firings {
+        /// The workflow.
+        name: String,
+        /// How many.
+        #[arg(long, default_value_t = 20)]
+        top: usize,
+    },
+    /// Run again with the trigger outputs of an earlier run and the definition of today.
+    Resubmit {
+        /// The run's id.
+        run: String,
+    },
+    /// The signed URL of a Request or webhook trigger.
+    CallbackUrl {
+        /// The workflow.
+        name: String,
+        /// The trigger; the only one when left out.
+        #[arg(long)]
+        trigger: Option<String>,
+    },
     /// Run whole-run cases offline and compare calls and outcomes.
     Test {
         /// Case files (*.case.json); all of workflows/ when left out.

@@ -17,6 +17,7 @@ mod target;
 mod turn;
 mod waiting;
 mod watch;
+mod workflows;
 
 use std::process::ExitCode;
 

@@ -11,12 +11,13 @@ use serde::Deserialize;
 use crate::report::Report;
 use crate::server_settings::{ApiKeySection, FederatedSection, IssuerSection, LicenceName, LimitsSection};
 use crate::watch::Every;
+use crate::workflows::{ConnectionSection, WorkflowsSection};
 
 /// Name of the project file.
 pub(crate) const FILE: &str = "hirewire.toml";
 
 /// What `hirewire.toml` holds.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ProjectFile {
     /// Settings of the whole project.
@@ -34,6 +35,12 @@ pub(crate) struct ProjectFile {
     /// The HTTP service (`hirewire serve`).
     #[serde(default)]
     pub(crate) server: ServerSection,
+    /// Logic Apps workflows (`workflows/`).
+    #[serde(default)]
+    pub(crate) workflows: WorkflowsSection,
+    /// What stands behind the connections of workflows, by the connection's name in the definition.
+    #[serde(default)]
+    pub(crate) connections: BTreeMap<String, ConnectionSection>,
 }
 
 /// Settings of the whole project.

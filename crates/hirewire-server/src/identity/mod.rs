@@ -28,8 +28,11 @@ use jwt::TokenFault;
 pub const GRAPH_APP_ID: &str = "00000003-0000-0000-c000-000000000000";
 
 /// Roots of the real clouds: tokens for them are tokens for us.
-const GRAPH_ROOTS: [&str; 4] = [
+const GRAPH_ROOTS: [&str; 6] = [
     "https://graph.microsoft.com",
+    // The management API of workflows (spec/workflows.md §14.2).
+    "https://management.azure.com",
+    "https://management.core.windows.net",
     "https://graph.microsoft.us",
     "https://dod-graph.microsoft.us",
     "https://microsoftgraph.chinacloudapi.cn",

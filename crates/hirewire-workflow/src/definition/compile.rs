@@ -200,6 +200,7 @@ impl Compiler {
             kind,
             json: json.clone(),
             inputs: self.optional(inputs.as_ref(), &format!("{path}.inputs")),
+            connection: inputs.as_ref().and_then(connection_name),
             recurrence: self.optional(get(json, "recurrence"), &format!("{path}.recurrence")),
             split_on: self.optional(get(json, "splitOn"), &format!("{path}.splitOn")),
             conditions,
@@ -674,6 +675,7 @@ fn unescape_names(schema: &Json) -> Json {
 }
 
 /// The connection's name in `@parameters('$connections')['name']['connectionId']` or `referenceName`.
+/// The connection that a definition names: `referenceName`, or the key in `$connections`.
 fn connection_name(inputs: &Json) -> Option<String> {
     let connection = at(inputs, &["host", "connection"])?;
     if let Some(name) = text(connection, "referenceName") {

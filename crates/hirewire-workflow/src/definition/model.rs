@@ -94,6 +94,8 @@ pub struct Trigger {
     pub json: Json,
     /// Its inputs as a template.
     pub inputs: Option<Template>,
+    /// The connection it polls, where it stands in the definition.
+    pub connection: Option<String>,
     /// Its recurrence as a template.
     pub recurrence: Option<Template>,
     /// `splitOn`.

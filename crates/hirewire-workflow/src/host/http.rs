@@ -115,13 +115,35 @@ impl HttpClient {
         body: Option<&Json>,
         authentication: Option<&Json>,
     ) -> Answer {
+        self.send_marked(&[], method, uri, queries, headers, body, authentication).await
+    }
+
+    /// The same with further headers, where the request does not set them itself.
+    #[allow(clippy::too_many_arguments, reason = "the parts of one request")]
+    pub(crate) async fn send_marked(
+        &self,
+        marks: &[(String, String)],
+        method: &str,
+        uri: &str,
+        queries: &Map<String, Json>,
+        headers: &Map<String, Json>,
+        body: Option<&Json>,
+        authentication: Option<&Json>,
+    ) -> Answer {
         let mut wire = Vec::new();
         for (name, value) in headers {
             if !crate::run::is_removed_header(name) {
                 wire.push((name.clone(), scalar(value)));
             }
         }
-        match self.authorization(authentication).await {
+        for (name, value) in marks {
+            if member(headers, name).is_none() {
+                wire.push((name.clone(), value.clone()));
+            }
+        }
+        // A handler in this process asks for no credential.
+        let local = matches!(self.rule(uri), Some((_, EndpointRule::Handler(_))));
+        match self.authorization(authentication.filter(|_| !local)).await {
             Ok(Some(value)) => wire.push(("Authorization".into(), value)),
             Ok(None) => {}
             Err(message) => return fault("AuthorizationFailed", message, false),
@@ -144,14 +166,18 @@ impl HttpClient {
         }
     }
 
+    /// Where a URI goes instead: the rule with the longest prefix that ends at a boundary of the URI.
+    fn rule(&self, uri: &str) -> Option<&(String, EndpointRule)> {
+        let lower = uri.to_ascii_lowercase();
+        let fits = |prefix: &str| {
+            let prefix = prefix.trim_end_matches('/').to_ascii_lowercase();
+            lower.strip_prefix(&prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?', '#']))
+        };
+        self.endpoints.iter().filter(|(prefix, _)| fits(prefix)).max_by_key(|(prefix, _)| prefix.len())
+    }
+
     async fn route(&self, mut request: WireRequest) -> Result<WireAnswer, Answer> {
-        let lower = request.uri.to_ascii_lowercase();
-        let rule = self
-            .endpoints
-            .iter()
-            .filter(|(prefix, _)| lower.starts_with(&prefix.to_ascii_lowercase()))
-            .max_by_key(|(prefix, _)| prefix.len());
-        match rule {
+        match self.rule(&request.uri) {
             Some((_, EndpointRule::Handler(handler))) => return Ok(handler.handle(request).await),
             Some((prefix, EndpointRule::Base(base))) => {
                 request.uri = format!(
@@ -218,6 +244,14 @@ impl HttpClient {
             "clientcertificate" => Err("Client certificates in PFX form are not available here. Put a proxy with the certificate in the endpoint map.".into()),
             other => Err(format!("The authentication type '{other}' is not known.")),
         }
+    }
+
+    /// The `Authorization` of an `ActiveDirectoryOAuth` object.
+    ///
+    /// # Errors
+    /// Why there is no token, without the secret.
+    pub async fn token(&self, authentication: &Json) -> Result<String, String> {
+        self.client_credentials(authentication).await
     }
 
     /// Client credentials of the v1 token endpoint; tokens are kept until five minutes before they end.

@@ -58,9 +58,11 @@ pub trait Connector: Send + Sync {
 
 /// Starts child workflows.
 pub trait Children: Send + Sync {
-    /// Calls the Request trigger of another workflow and waits for its answer.
+    /// Calls the Request trigger of another workflow and waits for its answer. `key` names the call: made again after a
+    /// crash it finds the child that it started.
     fn call<'a>(
         &'a self,
+        key: &'a str,
         workflow: &'a str,
         trigger: &'a str,
         headers: Map<String, Json>,
@@ -82,6 +84,28 @@ pub struct RealOutside {
     pub dry_run: bool,
 }
 
+/// Headers that say which run a request comes from (`spec/workflows.md` §8.2). The request's id is the same when the call
+/// is made again after a crash, so that the other side can tell.
+fn marks(call: &Call) -> Vec<(String, String)> {
+    if call.run.is_empty() {
+        return Vec::new();
+    }
+    let request = format!("{}-{}", call.run, call.id);
+    let action: String = call.action.chars().filter(|c| c.is_ascii() && !c.is_ascii_control()).collect();
+    [
+        ("User-Agent", "azure-logic-apps/1.0 (hirewire)".to_owned()),
+        ("x-ms-workflow-run-id", call.run.clone()),
+        ("x-ms-workflow-run-tracking-id", call.run.clone()),
+        ("x-ms-workflow-operation-name", action),
+        ("x-ms-client-tracking-id", call.run.clone()),
+        ("x-ms-client-request-id", request.clone()),
+        ("x-ms-tracking-id", request),
+    ]
+    .into_iter()
+    .map(|(n, v)| (n.to_owned(), v))
+    .collect()
+}
+
 fn fault(code: &str, message: String) -> Answer {
     Answer::Fault { code: code.into(), message, retry: false }
 }
@@ -89,13 +113,16 @@ fn fault(code: &str, message: String) -> Answer {
 impl Outside for RealOutside {
     fn call(&self, call: Call) -> Reply<'_, Answer> {
         Box::pin(async move {
+            let key = format!("{}-{}", call.run, call.id);
+            let marks = if call.plain { Vec::new() } else { marks(&call) };
             if self.dry_run && !call.effect.is_read() {
                 return Answer::Response { status: 200, headers: Map::new(), body: None };
             }
             match call.effect {
                 Effect::Http { method, uri, queries, headers, body, authentication } => {
+                    let authentication = authentication.as_ref();
                     self.http
-                        .send(&method, &uri, &queries, &headers, body.as_ref(), authentication.as_ref())
+                        .send_marked(&marks, &method, &uri, &queries, &headers, body.as_ref(), authentication)
                         .await
                 }
                 Effect::Connection { connection, method, path, queries, headers, body } => {
@@ -127,7 +154,7 @@ impl Outside for RealOutside {
                     }
                 }
                 Effect::Workflow { workflow, trigger, headers, body } => match &self.children {
-                    Some(children) => children.call(&workflow, &trigger, headers, body).await,
+                    Some(children) => children.call(&key, &workflow, &trigger, headers, body).await,
                     None => fault(
                         "WorkflowNotFound",
                         format!("The workflow '{workflow}' is not part of this project."),

@@ -104,6 +104,74 @@ fn body(inputs: &Json) -> Option<Json> {
     inputs.get("body").filter(|b| !b.is_null()).cloned()
 }
 
+/// The call that an evaluated Http request (`{method, uri|url, headers, queries, body, authentication}`) asks for.
+pub(crate) fn http_effect(request: &Json) -> Effect {
+    let uri = if request.get("uri").is_some() { text(request, "uri") } else { text(request, "url") };
+    let method = match text(request, "method").to_uppercase() {
+        method if method.is_empty() => "GET".into(),
+        method => method,
+    };
+    Effect::Http {
+        method,
+        uri: uri.trim().to_owned(),
+        queries: object(request, "queries"),
+        headers: object(request, "headers"),
+        body: body(request),
+        authentication: request.get("authentication").filter(|a| !a.is_null()).cloned(),
+    }
+}
+
+/// The call that evaluated inputs of a managed connector ask for.
+pub(crate) fn connection_effect(inputs: &Json, connection: String) -> Effect {
+    Effect::Connection {
+        connection,
+        method: text(inputs, "method").to_uppercase(),
+        path: text(inputs, "path"),
+        queries: object(inputs, "queries"),
+        headers: object(inputs, "headers"),
+        body: body(inputs),
+    }
+}
+
+/// The call that evaluated inputs of a service provider's operation ask for.
+pub(crate) fn provider_effect(inputs: &Json) -> Effect {
+    let configuration = inputs.get("serviceProviderConfiguration").unwrap_or(&Json::Null);
+    Effect::Connection {
+        connection: text(configuration, "connectionName"),
+        method: "POST".into(),
+        path: format!("/{}", text(configuration, "operationId")),
+        queries: object(inputs, "parameters"),
+        headers: Map::new(),
+        body: None,
+    }
+}
+
+/// The connection whose id was evaluated: its name in `$connections`, or `referenceName` of a Standard workflow.
+pub(crate) fn connection_of(inputs: &Json, parameters: &Map<String, Json>) -> Option<String> {
+    let connection = inputs.get("host")?.get("connection")?;
+    if let Some(name) = connection.get("referenceName").and_then(Json::as_str) {
+        return Some(name.to_owned());
+    }
+    let id = connection.get("name")?.as_str()?;
+    let all = member(parameters, "$connections")?.as_object()?;
+    all.iter()
+        .find(|(_, c)| c.get("connectionId").and_then(Json::as_str) == Some(id))
+        .map(|(name, _)| name.clone())
+}
+
+/// How long a failed poll or subscription waits for its next attempt, in ticks; nothing where it is given up.
+///
+/// `attempt` counts the attempts that were made before this one, from 0; `fraction` in [0, 1) spreads exponential waits.
+pub(crate) fn retry_wait(
+    retry_policy: Option<&Json>,
+    attempt: u32,
+    answer: &Answer,
+    now: i64,
+    fraction: f64,
+) -> Option<i64> {
+    wait_before(policy(retry_policy), attempt, answer, now, fraction).map(|(wait, _)| wait)
+}
+
 impl Machine {
     pub(crate) fn start_http(
         &mut self,
@@ -115,10 +183,6 @@ impl Machine {
         // A webhook subscribes; its callback comes as an event of its own.
         let request = inputs.get("subscribe").unwrap_or(&inputs).clone();
         let uri = text(&request, "uri");
-        let method = match text(&request, "method").to_uppercase() {
-            method if method.is_empty() => "GET".into(),
-            method => method,
-        };
         let lower = uri.trim_start().to_ascii_lowercase();
         let policy = policy(request.get("retryPolicy"));
         self.slot(space, action).inputs = Some(inputs);
@@ -129,14 +193,7 @@ impl Machine {
             self.finish(space, action, Finish::failed("BadRequest", "BadRequest", message));
             return Ok(());
         }
-        let effect = Effect::Http {
-            method,
-            uri: uri.trim().to_owned(),
-            queries: object(&request, "queries"),
-            headers: object(&request, "headers"),
-            body: body(&request),
-            authentication: request.get("authentication").filter(|a| !a.is_null()).cloned(),
-        };
+        let effect = http_effect(&request);
         self.send(space, action, effect, policy);
         Ok(())
     }
@@ -149,16 +206,12 @@ impl Machine {
         name: Option<&str>,
     ) -> Result<(), ExpressionError> {
         let inputs = self.evaluate(inputs, space, action)?;
-        let connection = name.map(str::to_owned).or_else(|| self.connection_of(&inputs)).unwrap_or_default();
+        let connection = name
+            .map(str::to_owned)
+            .or_else(|| connection_of(&inputs, &self.options.parameters))
+            .unwrap_or_default();
         let policy = policy(inputs.get("retryPolicy"));
-        let effect = Effect::Connection {
-            connection,
-            method: text(&inputs, "method").to_uppercase(),
-            path: text(&inputs, "path"),
-            queries: object(&inputs, "queries"),
-            headers: object(&inputs, "headers"),
-            body: body(&inputs),
-        };
+        let effect = connection_effect(&inputs, connection);
         self.slot(space, action).inputs = Some(inputs);
         self.send(space, action, effect, policy);
         Ok(())
@@ -168,29 +221,11 @@ impl Machine {
     pub(crate) fn unsubscribe(&mut self, space: SpaceId, action: ActionId) {
         let request = self.slot(space, action).inputs.as_ref().and_then(|i| i.get("unsubscribe")).cloned();
         let Some(request) = request else { return };
-        let uri = if request.get("uri").is_some() { text(&request, "uri") } else { text(&request, "url") };
-        if uri.is_empty() {
+        let effect = http_effect(&request);
+        if matches!(&effect, Effect::Http { uri, .. } if uri.is_empty()) {
             return;
         }
-        let method = text(&request, "method").to_uppercase();
-        let effect = Effect::Http {
-            method: if method.is_empty() { "GET".into() } else { method },
-            uri,
-            queries: object(&request, "queries"),
-            headers: object(&request, "headers"),
-            body: body(&request),
-            authentication: request.get("authentication").filter(|a| !a.is_null()).cloned(),
-        };
         self.call(space, action, effect);
-    }
-
-    /// Finds the connection whose id was evaluated.
-    fn connection_of(&self, inputs: &Json) -> Option<String> {
-        let id = inputs.get("host")?.get("connection")?.get("name")?.as_str()?;
-        let all = member(&self.options.parameters, "$connections")?.as_object()?;
-        all.iter()
-            .find(|(_, c)| c.get("connectionId").and_then(Json::as_str) == Some(id))
-            .map(|(name, _)| name.clone())
     }
 
     pub(crate) fn start_service_provider(
@@ -200,16 +235,8 @@ impl Machine {
         inputs: &Template,
     ) -> Result<(), ExpressionError> {
         let inputs = self.evaluate(inputs, space, action)?;
-        let configuration = inputs.get("serviceProviderConfiguration").cloned().unwrap_or(Json::Null);
         let policy = policy(inputs.get("retryPolicy"));
-        let effect = Effect::Connection {
-            connection: text(&configuration, "connectionName"),
-            method: "POST".into(),
-            path: format!("/{}", text(&configuration, "operationId")),
-            queries: object(&inputs, "parameters"),
-            headers: Map::new(),
-            body: None,
-        };
+        let effect = provider_effect(&inputs);
         self.slot(space, action).inputs = Some(inputs);
         self.send(space, action, effect, policy);
         Ok(())
@@ -383,32 +410,36 @@ fn is_transient(answer: &Answer) -> bool {
     }
 }
 
+/// The wait after attempt `n` (from 0) and the code of its failure.
+fn wait_before(policy: Policy, n: u32, answer: &Answer, now: i64, fraction: f64) -> Option<(i64, String)> {
+    if !is_transient(answer) {
+        return None;
+    }
+    let wait = match policy {
+        Policy::None => return None,
+        Policy::Default => *[75, 150, 300, 450].get(n as usize)? * SECOND / 10,
+        Policy::Fixed { count, .. } | Policy::Exponential { count, .. } if n >= count => return None,
+        Policy::Fixed { interval, .. } => interval,
+        Policy::Exponential { interval, minimum, maximum, .. } => {
+            let scale =
+                |power: u32| interval.saturating_mul(1i64.checked_shl(power.min(40)).unwrap_or(i64::MAX));
+            let low = if n == 0 { minimum.max(0) } else { scale(n - 1).max(minimum) }.min(maximum);
+            let high = if n == 0 { interval.min(maximum) } else { scale(n).min(maximum) }.max(low);
+            low + ((high - low) as f64 * fraction) as i64
+        }
+    };
+    let (code, asked) = match answer {
+        Answer::Response { status, headers, .. } => (status_name(*status), retry_after(headers, now)),
+        Answer::Fault { code, .. } => (code.clone(), None),
+        Answer::Value(_) => return None,
+    };
+    Some((asked.unwrap_or(wait), code))
+}
+
 impl Progress {
     /// How long to wait before the next attempt, where there is one.
     fn retry(&self, answer: &Answer, now: i64, fraction: f64) -> Option<(i64, String)> {
-        if !is_transient(answer) {
-            return None;
-        }
-        let n = self.attempt;
-        let wait = match self.policy {
-            Policy::None => return None,
-            Policy::Default => *[75, 150, 300, 450].get(n as usize)? * SECOND / 10,
-            Policy::Fixed { count, .. } | Policy::Exponential { count, .. } if n >= count => return None,
-            Policy::Fixed { interval, .. } => interval,
-            Policy::Exponential { interval, minimum, maximum, .. } => {
-                let scale =
-                    |power: u32| interval.saturating_mul(1i64.checked_shl(power.min(40)).unwrap_or(i64::MAX));
-                let low = if n == 0 { minimum.max(0) } else { scale(n - 1).max(minimum) }.min(maximum);
-                let high = if n == 0 { interval.min(maximum) } else { scale(n).min(maximum) }.max(low);
-                low + ((high - low) as f64 * fraction) as i64
-            }
-        };
-        let (code, asked) = match answer {
-            Answer::Response { status, headers, .. } => (status_name(*status), retry_after(headers, now)),
-            Answer::Fault { code, .. } => (code.clone(), None),
-            Answer::Value(_) => return None,
-        };
-        Some((asked.unwrap_or(wait), code))
+        wait_before(self.policy, self.attempt, answer, now, fraction)
     }
 
     /// Turns the request into a poll of `location` (or of where it went before).

@@ -1,6 +1,5 @@
 //! Actions without a body: Compose, variables, Response, Terminate, Wait, scripts (`spec/workflows.md` §8).
 
-use std::sync::Arc;
 
 use serde_json::{Map, Value as Json, json};
 
@@ -449,10 +448,13 @@ impl Machine {
     pub(crate) fn call(&mut self, space: SpaceId, action: ActionId, effect: Effect) {
         let id = self.next_id();
         self.calls.insert(id, (space, action));
+        let definition = &self.workflow.actions[action];
         let call = super::message::Call {
             id,
-            action: Arc::clone(&self.workflow).actions[action].name.clone(),
+            run: self.start.run.clone(),
+            action: definition.name.clone(),
             repetition: self.repetition(space),
+            plain: definition.options.has("SuppressWorkflowHeaders"),
             effect,
         };
         self.commands.push(Command::Call(Box::new(call)));

@@ -26,8 +26,10 @@ pub struct RunOptions {
     pub app_settings: Map<String, Json>,
     /// Numbers GUIDs in order, for tests.
     pub sequential_guids: bool,
-    /// URL of webhook callbacks; `{action}` is replaced.
+    /// URL of webhook callbacks; `{run}` and `{action}` are replaced.
     pub callback_base: String,
+    /// URL that `listCallbackUrl()` gives in a trigger's inputs, before any run.
+    pub trigger_callback: Option<String>,
 }
 
 /// The first entry of a journal: what a run is about.
@@ -399,17 +401,19 @@ impl Machine {
         }
     }
 
-    /// Ends the oldest running webhook of that name with its callback, and unsubscribes.
+    /// Ends a running webhook with its callback, and unsubscribes. The name is as [`callback_name`] gives it.
     fn callback(&mut self, name: &str, outputs: &Json) {
+        let (name, repetition) = name.split_once('~').unwrap_or((name, ""));
         let Some(action) = self.workflow.action(name) else { return };
         if !matches!(self.workflow.actions[action].kind, ActionKind::Webhook(_)) {
             return;
         }
+        let indexes: Vec<usize> = repetition.split('-').filter_map(|n| n.parse().ok()).collect();
         let waiting = self
             .spaces
-            .iter()
-            .find(|(_, s)| s.slots.get(&action).is_some_and(|s| s.running && s.progress.is_none()));
-        if let Some(space) = waiting.map(|(id, _)| *id) {
+            .keys()
+            .find(|space| self.is_running(**space, action) && self.repetition(**space) == indexes);
+        if let Some(space) = waiting.copied() {
             self.unsubscribe(space, action);
             self.finish(space, action, Finish::ok(outputs.clone()));
         }
@@ -663,6 +667,15 @@ impl Machine {
         self.ready.clear();
         self.commands.push(Command::Done(result));
     }
+}
+
+/// What a callback names a webhook action by: its name, and its iteration where it stands in a loop.
+pub(crate) fn callback_name(action: &str, repetition: &[usize]) -> String {
+    if repetition.is_empty() {
+        return action.to_owned();
+    }
+    let indexes: Vec<String> = repetition.iter().map(usize::to_string).collect();
+    format!("{action}~{}", indexes.join("-"))
 }
 
 /// The error of a container whose end failed.

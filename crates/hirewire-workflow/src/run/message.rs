@@ -83,10 +83,14 @@ pub enum Answer {
 pub struct Call {
     /// The number under which the answer must come.
     pub id: u64,
+    /// The run's id; with `id` it names the call for good, also when it is made again after a crash.
+    pub run: String,
     /// The action.
     pub action: String,
     /// Indexes of the enclosing iterations, outermost first.
     pub repetition: Vec<usize>,
+    /// Whether no headers about the run are added to an HTTP request (`SuppressWorkflowHeaders`).
+    pub plain: bool,
     /// What to do.
     pub effect: Effect,
 }

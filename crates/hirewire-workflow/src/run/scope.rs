@@ -4,10 +4,10 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value as Json, json};
 
-use super::machine::{Machine, SpaceId};
+use super::machine::{Machine, SpaceId, callback_name};
 use super::record::time;
 use crate::definition::{ActionId, ActionKind};
-use crate::expression::{DateTime, Kind, Scope, Value, member, same_name};
+use crate::expression::{DateTime, Kind, Scope, Value, member, percent_encode, same_name};
 
 /// A place in a run, with the element of a data operation where there is one.
 pub(crate) struct View<'m> {
@@ -156,13 +156,16 @@ impl Scope for View<'_> {
     }
 
     fn callback_url(&self) -> Option<String> {
+        if let (0, Some(url)) = (self.machine.started, &self.machine.options.trigger_callback) {
+            return Some(url.clone());
+        }
         let action = self.action?;
         let webhook = matches!(self.machine.workflow.actions[action].kind, ActionKind::Webhook(_));
         webhook.then(|| {
-            self.machine
-                .options
-                .callback_base
-                .replace("{action}", &self.machine.workflow.actions[action].name)
+            let name = &self.machine.workflow.actions[action].name;
+            let name = callback_name(name, &self.machine.repetition(self.space));
+            let base = &self.machine.options.callback_base;
+            base.replace("{run}", &self.machine.start.run).replace("{action}", &percent_encode(&name))
         })
     }
 

@@ -156,6 +156,11 @@ impl Recurrence {
             || !self.occurrences.is_empty()
     }
 
+    /// `startTime` in UTC, where there is one.
+    pub fn start(&self) -> Option<DateTime> {
+        self.start
+    }
+
     /// The next firing strictly after `after`.
     ///
     /// `enabled` is when the trigger was enabled and `last` the last firing. Without start and schedule the first

@@ -94,6 +94,11 @@ impl CallbackKeys {
         CallbackUrl { value, method, base_path, relative_path: relative, signature }
     }
 
+    /// The signature of a trigger, or of another place of a workflow such as `runs/ID`.
+    pub fn signature(&self, workflow: &str, place: &str) -> String {
+        sign(&self.primary, workflow, place)
+    }
+
     /// Whether a signature belongs to a trigger; compared in constant time.
     pub fn verify(&self, workflow: &str, trigger: &str, signature: &str) -> bool {
         let fits = |key: &[u8]| {
@@ -151,7 +156,9 @@ pub fn incoming(
     body: &[u8],
 ) -> Result<Json, Refusal> {
     let wanted = inputs(trigger, "method").and_then(Json::as_str).unwrap_or("POST");
-    if !wanted.eq_ignore_ascii_case(method) {
+    // A webhook's callback may come by any method (`spec/workflows.md` §7.4).
+    let any_method = !matches!(trigger.kind.as_str(), "request" | "manual");
+    if !any_method && !wanted.eq_ignore_ascii_case(method) {
         return Err(refuse(
             404,
             "TriggerRequestMethodNotValid",

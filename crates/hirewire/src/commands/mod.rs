@@ -16,3 +16,4 @@ pub(crate) mod target;
 pub(crate) mod test;
 pub(crate) mod users;
 pub(crate) mod workflow;
+pub(crate) mod workflow_run;

@@ -8,18 +8,20 @@ use hirewire_engine::Settings as EngineSettings;
 use hirewire_server::{App, Clock, Listening, Mode, Settings, bootstrap, listener};
 use hirewire_store::{Options, Store};
 use hirewire_target::embedded::{EmbeddedDirectory, EmbeddedOptions};
+use hirewire_workflow::host::Host;
 use jiff::Timestamp;
 use serde_json::json;
 use uuid::Uuid;
 
 use crate::cli::{EmulatorArgs, Global, Output, ServeArgs};
-use crate::context::Context;
+use crate::context::{Context, OpenJob};
 use crate::output::{Printer, say};
 use crate::report::{self, Report};
 use crate::server_settings;
 use crate::service::{LocalService, missing_active};
 use crate::target::AnyTarget;
 use crate::watch;
+use crate::workflows;
 
 /// Domain of an emulated tenant.
 const EMULATED_DOMAIN: &str = "contoso.com";
@@ -28,27 +30,18 @@ const EMULATED_DOMAIN: &str = "contoso.com";
 pub(crate) fn serve(global: &Global, arguments: &ServeArgs, printer: &mut Printer) -> Result<(), Report> {
     let context = Context::open(global)?;
     let section = &context.project.file.server;
-    let name = context.job_name(None)?;
-    let job = context.job(name)?;
+    let job = context.job(context.job_name(None)?)?;
     context.keep_schema(&job, Timestamp::now())?;
-    let domain = context.project.file.project.default_domain.as_deref().unwrap_or("hirewire.local");
-    let settings = server_settings::settings(&context, domain)?;
-    let clock = Arc::new(Clock::default());
-    let target = AnyTarget::open(
-        &context.project.file.target[&job.section.target],
-        &context.project.folder,
-        &context.project.state(),
-    )?;
-    let engine = context.settings(job.section);
-    let service = Arc::new(LocalService::new(
-        context.store.clone(),
-        target,
-        Arc::clone(&clock),
-        engine,
-        context.project.file.project.name.clone(),
-    ));
-    let app = App::new(settings, context.store.clone(), Arc::clone(&service) as _, clock)
-        .map_err(|error| Report::new(error.to_string()))?;
+    let (app, service) = application(&context, &job)?;
+    let app = Arc::new(app);
+    let opening = workflows::Opening {
+        context: &context,
+        app: Some(&app),
+        parameters: Vec::new(),
+        dry_run: false,
+        watch: None,
+    };
+    let (host, found) = workflows::open(&opening)?;
     let tls = match (&section.certificate, &section.key) {
         (Some(certificate), Some(key)) => {
             let (certificate, key) =
@@ -65,9 +58,13 @@ pub(crate) fn serve(global: &Global, arguments: &ServeArgs, printer: &mut Printe
     context.share();
     watch::start(&context, global)?;
     let ca = tls.ca.clone();
-    run(app, &service, address, Some(tls), |url| {
+    run(app, &service, Some(&host), address, Some(tls), |url| {
+        if section.public_url.is_none() {
+            host.set_public_base(url);
+        }
         if global.output == Output::Json {
-            return printer.json(&json!({ "url": url, "ca": ca }));
+            let list: Vec<_> = host.deployments().iter().map(|d| d.name()).collect();
+            return printer.json(&json!({ "url": url, "ca": ca, "workflows": list }));
         }
         printer.line(&format!("listening on {url}"))?;
         if let Some(ca) = &ca {
@@ -75,8 +72,45 @@ pub(crate) fn serve(global: &Global, arguments: &ServeArgs, printer: &mut Printe
         }
         printer.line(
             "applications that may call it: hirewire app add NAME --grant SynchronizationData-User.Upload",
-        )
+        )?;
+        for deployment in host.deployments() {
+            let triggers: Vec<&str> = deployment.workflow.triggers.iter().map(|t| t.name.as_str()).collect();
+            printer.line(&format!("workflow {} waits for {}", deployment.name(), triggers.join(", ")))?;
+        }
+        for broken in found.iter().filter(|f| f.errors() > 0) {
+            say(&format!(
+                "workflow {} does not run: {} errors; `hirewire workflow validate` shows them",
+                broken.name,
+                broken.errors()
+            ));
+        }
+        Ok(())
     })
+}
+
+/// The API of a project's job, and the synchronization behind it.
+pub(crate) fn application(
+    context: &Context,
+    job: &OpenJob<'_>,
+) -> Result<(App, Arc<LocalService>), Report> {
+    let domain = context.project.file.project.default_domain.as_deref().unwrap_or("hirewire.local");
+    let settings = server_settings::settings(context, domain)?;
+    let clock = Arc::new(Clock::default());
+    let target = AnyTarget::open(
+        &context.project.file.target[&job.section.target],
+        &context.project.folder,
+        &context.project.state(),
+    )?;
+    let service = Arc::new(LocalService::new(
+        context.store.clone(),
+        target,
+        Arc::clone(&clock),
+        context.settings(job.section),
+        context.project.file.project.name.clone(),
+    ));
+    let app = App::new(settings, context.store.clone(), Arc::clone(&service) as _, clock)
+        .map_err(|error| Report::new(error.to_string()))?;
+    Ok((app, service))
 }
 
 /// Runs `hirewire emulator`.
@@ -135,7 +169,7 @@ pub(crate) fn emulator(
         false => Some(Tls::loopback(folder.clone(), &arguments.host_names)?),
     };
     let ca = tls.as_ref().and_then(|tls| tls.ca.clone());
-    let result = run(app, &service, &arguments.listen, tls, |url| {
+    let result = run(Arc::new(app), &service, None, &arguments.listen, tls, |url| {
         let lines = tenant.environment(url, ca.as_deref(), identity_header.as_deref());
         if global.output == Output::Json {
             let all: serde_json::Map<_, _> =
@@ -169,8 +203,9 @@ impl Tls {
 
 /// Listens until the process is asked to end. `ready` is told the base URL.
 fn run(
-    app: App,
+    app: Arc<App>,
     service: &LocalService,
+    host: Option<&Host>,
     address: &str,
     tls: Option<Tls>,
     ready: impl FnOnce(&str) -> Result<(), Report>,
@@ -184,7 +219,10 @@ fn run(
             .await
             .map_err(|error| Report::new(format!("{address} cannot be listened on: {error}")))?;
         let bounds = app.settings.bounds.clone();
-        let router = hirewire_server::router(Arc::new(app));
+        let router = match host {
+            Some(host) => hirewire_server::with_workflows(app, Arc::new(workflows::Served(host.clone()))),
+            None => hirewire_server::router(app),
+        };
         let scheme = if tls.is_some() { "https" } else { "http" };
         let mut listening: Listening =
             hirewire_server::serve(router, socket, tls.map(|tls| tls.config), &bounds)
@@ -196,6 +234,11 @@ fn run(
             listening.address.ip().to_string()
         };
         ready(&format!("{scheme}://{name}:{}", listening.address.port()))?;
+        if let Some(host) = host {
+            workflows::share(host);
+            host.resume()?;
+            host.arm();
+        }
         tokio::select! {
             () = listening.ended() => Err(Report::new("the listener ended unexpectedly")),
             () = asked_to_end() => {

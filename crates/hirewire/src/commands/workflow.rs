@@ -1,107 +1,128 @@
 //! `hirewire workflow …`: Logic Apps definitions of the project.
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use hirewire_workflow::case::run_case;
-use hirewire_workflow::definition::{Finding, ImportOptions, Severity, compile, import};
+use hirewire_workflow::definition::Severity;
 use serde_json::json;
 
 use crate::cli::{Global, Output, WorkflowCommand, WorkflowTemplate};
+use crate::commands::workflow_run;
 use crate::output::{Colour, Printer, coloured};
+use crate::project::{self, Project};
 use crate::report::{self, Report};
+use crate::workflows::{self, Found};
 
 /// Runs the command. False when a definition has errors or a case fails.
 pub(crate) fn run(global: &Global, command: &WorkflowCommand, printer: &mut Printer) -> Result<bool, Report> {
     match command {
         WorkflowCommand::List => list(global, printer),
         WorkflowCommand::Validate { files } => validate(global, files, printer),
+        WorkflowCommand::Run { name, trigger, input, parameters, dry_run } => {
+            let wanted = workflow_run::Wanted { name, trigger: trigger.as_deref(), input: input.as_deref(), parameters, dry_run: *dry_run };
+            workflow_run::run(global, &wanted, printer)
+        }
+        WorkflowCommand::Runs { name, status, top } => {
+            workflow_run::runs(global, name.as_deref(), status.as_deref(), *top, printer)
+        }
+        WorkflowCommand::Show { run, action, skip, top } => {
+            workflow_run::show(global, run, action.as_deref(), *skip, *top, printer)
+        }
+        WorkflowCommand::Firings { name, top } => workflow_run::firings(global, name, *top, printer),
+        WorkflowCommand::Resubmit { run } => workflow_run::resubmit(global, run, printer),
+        WorkflowCommand::CallbackUrl { name, trigger } => {
+            workflow_run::callback_url(global, name, trigger.as_deref(), printer)
+        }
         WorkflowCommand::Test { cases } => test(global, cases, printer),
         WorkflowCommand::New { template, name } => new(global, *template, name.as_deref(), printer),
     }
 }
 
-/// Files of the project's `workflows` folder with this ending.
-fn files(global: &Global, cases: bool) -> Result<Vec<PathBuf>, Report> {
+/// Case files of the project's `workflows` folder.
+fn cases_of(global: &Global) -> Result<Vec<PathBuf>, Report> {
     let folder = global.project.join("workflows");
     let Ok(entries) = std::fs::read_dir(&folder) else { return Ok(Vec::new()) };
     let mut found: Vec<PathBuf> = entries
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-        .filter(|path| {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            name.ends_with(".json") && name.ends_with(".case.json") == cases
-        })
+        .filter(|path| path.file_name().unwrap_or_default().to_string_lossy().ends_with(".case.json"))
         .collect();
     found.sort();
     Ok(found)
 }
 
-/// A definition's workflows by name, with what is doubtful about them.
-fn read(path: &Path) -> Result<Vec<(String, bool, Vec<Finding>)>, Report> {
-    let bytes = std::fs::read(path).map_err(|error| report::file(path, "read", &error))?;
-    let imported =
-        import(&bytes, &ImportOptions::default()).map_err(|error| Report::new(error.to_string()).at(path))?;
-    let stem = path.file_name().unwrap_or_default().to_string_lossy();
-    let stem = stem.trim_end_matches(".json").trim_end_matches(".definition").to_owned();
-    Ok(imported
-        .into_iter()
-        .map(|one| {
-            let name = one.name.clone().unwrap_or_else(|| stem.clone());
-            let (workflow, mut findings) = compile(&name, &one.definition, one.kind.is_some());
-            findings.splice(0..0, one.findings);
-            (name, workflow.is_some(), findings)
-        })
-        .collect())
+/// What the project knows of workflows; outside of a project nothing but the files.
+fn project(global: &Global) -> Result<Project, Report> {
+    if global.project.join(project::FILE).is_file() {
+        return Project::open(&global.project);
+    }
+    Ok(Project { folder: global.project.clone(), file: project::ProjectFile::default() })
 }
 
 fn list(global: &Global, printer: &mut Printer) -> Result<bool, Report> {
-    let mut rows = Vec::new();
-    for path in files(global, false)? {
-        for (name, runs, findings) in read(&path)? {
-            let state = if runs { "ready" } else { "has errors" };
-            rows.push((name, state, findings.len(), path.display().to_string()));
-        }
-    }
+    let project = project(global)?;
+    let found = workflows::find(&workflows::knowledge(&project))?;
+    let triggers = |found: &Found| {
+        let list = found.deployment.as_ref().map(|d| d.workflow.triggers.as_slice()).unwrap_or_default();
+        list.iter().map(|t| format!("{} ({})", t.name, t.kind)).collect::<Vec<_>>()
+    };
+    let state = |found: &Found| if found.deployment.is_some() { "ready" } else { "has errors" };
     if global.output == Output::Json {
-        let list: Vec<_> = rows
+        let list: Vec<_> = found
             .iter()
-            .map(|(name, state, findings, file)| json!({ "name": name, "state": state, "findings": findings, "file": file }))
+            .map(|f| {
+                json!({ "name": f.name, "state": state(f), "form": f.form, "triggers": triggers(f), "connections": f.connections,
+                        "findings": f.findings.len(), "file": f.path })
+            })
             .collect();
         printer.json(&json!({ "value": list }))?;
         return Ok(true);
     }
-    let rows = rows
-        .into_iter()
-        .map(|(name, state, findings, file)| vec![name, state.into(), findings.to_string(), file]);
-    printer.table(&["workflow", "state", "findings", "file"], rows)?;
+    let rows = found.iter().map(|f| {
+        vec![
+            f.name.clone(),
+            state(f).into(),
+            f.form.into(),
+            triggers(f).join(", "),
+            f.findings.len().to_string(),
+            f.path.display().to_string(),
+        ]
+    });
+    printer.table(&["workflow", "state", "form", "triggers", "findings", "file"], rows)?;
     Ok(true)
 }
 
 fn validate(global: &Global, given: &[PathBuf], printer: &mut Printer) -> Result<bool, Report> {
-    let paths = if given.is_empty() { files(global, false)? } else { given.to_vec() };
-    let mut all = Vec::new();
-    for path in paths {
-        for (name, _, findings) in read(&path)? {
-            all.extend(findings.into_iter().map(|finding| (name.clone(), finding)));
-        }
-    }
+    let project = project(global)?;
+    let knowledge = workflows::knowledge(&project);
+    let found = if given.is_empty() {
+        workflows::find(&knowledge)?
+    } else {
+        workflows::find_files(&knowledge, given)?
+    };
+    let all: Vec<_> = found.iter().flat_map(|f| f.findings.iter().map(move |finding| (f, finding))).collect();
     let errors = all.iter().filter(|(_, finding)| finding.severity == Severity::Error).count();
     if global.output == Output::Json {
         let list: Vec<_> = all
             .iter()
-            .map(|(name, f)| {
-                json!({ "workflow": name, "error": f.severity == Severity::Error, "code": f.code, "path": f.path,
-                        "message": f.message, "help": f.help })
+            .map(|(found, f)| {
+                json!({ "workflow": found.name, "file": found.path, "form": found.form, "error": f.severity == Severity::Error,
+                        "code": f.code, "path": f.path, "message": f.message, "help": f.help })
             })
             .collect();
-        printer.json(&json!({ "value": list }))?;
+        let forms: Vec<_> =
+            found.iter().map(|f| json!({ "name": f.name, "form": f.form, "file": f.path })).collect();
+        printer.json(&json!({ "value": list, "workflows": forms }))?;
         return Ok(errors == 0);
     }
-    for (name, finding) in &all {
+    for found in &found {
+        printer.line(&format!("{}: {} in {}", found.name, found.form, found.path.display()))?;
+    }
+    for (found, finding) in &all {
         let (word, colour) = match finding.severity {
             Severity::Error => ("error", Colour::Bad),
             Severity::Warning => ("warning", Colour::Warning),
         };
         printer.line(&format!("{} {} ({})", coloured(word, colour), finding.message, finding.code))?;
-        printer.line(&format!("  --> {name}: {}", finding.path))?;
+        printer.line(&format!("  --> {}: {}", found.name, finding.path))?;
         if !finding.help.is_empty() {
             printer.line(&format!("  help: {}", finding.help))?;
         }
@@ -111,7 +132,7 @@ fn validate(global: &Global, given: &[PathBuf], printer: &mut Printer) -> Result
 }
 
 fn test(global: &Global, given: &[PathBuf], printer: &mut Printer) -> Result<bool, Report> {
-    let paths = if given.is_empty() { files(global, true)? } else { given.to_vec() };
+    let paths = if given.is_empty() { cases_of(global)? } else { given.to_vec() };
     let outcomes: Vec<_> = paths.iter().map(|path| (path, run_case(path))).collect();
     let failed = outcomes.iter().filter(|(_, outcome)| !outcome.passed()).count();
     if global.output == Output::Json {

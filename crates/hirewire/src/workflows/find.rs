@@ -1,0 +1,362 @@
+//! Finds the workflows of a project: single definitions, exports, ARM templates, Standard projects (spec/workflows.md §3).
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use hirewire_workflow::definition::{
+    ActionKind, Finding, Form, ImportOptions, Imported, Severity, Workflow, compile, import, import_standard,
+    read_text,
+};
+use hirewire_workflow::expression::{read_json, same_name};
+use hirewire_workflow::host::{Deployment, Sender};
+use serde_json::{Map, Value};
+
+use super::config::{SenderSection, WorkflowsSection, resolve};
+use crate::report::{self, Report};
+
+/// Folder of the project that holds workflows.
+pub(crate) const FOLDER: &str = "workflows";
+
+/// A workflow that was found, ready to run or not.
+pub(crate) struct Found {
+    /// Its name.
+    pub(crate) name: String,
+    /// The file or folder.
+    pub(crate) path: PathBuf,
+    /// The layout, in words.
+    pub(crate) form: &'static str,
+    /// What is wrong or doubtful.
+    pub(crate) findings: Vec<Finding>,
+    /// Its connections: name and api, where it is known.
+    pub(crate) connections: BTreeMap<String, String>,
+    /// The compiled workflow with its values, where it can run.
+    pub(crate) deployment: Option<Deployment>,
+}
+
+impl Found {
+    /// Number of errors.
+    pub(crate) fn errors(&self) -> usize {
+        self.findings.iter().filter(|f| f.severity == Severity::Error).count()
+    }
+}
+
+/// What the project knows of workflows.
+pub(crate) struct Knowledge<'k> {
+    /// The project folder.
+    pub(crate) folder: &'k Path,
+    /// Its `[workflows]`.
+    pub(crate) section: &'k WorkflowsSection,
+    /// Names of its connections.
+    pub(crate) connections: Vec<String>,
+    /// Values of parameters that win over all others, as text.
+    pub(crate) parameters: Vec<(String, String)>,
+}
+
+/// All workflows of the project.
+pub(crate) fn find(knowledge: &Knowledge<'_>) -> Result<Vec<Found>, Report> {
+    let root = knowledge.folder.join(FOLDER);
+    let mut all = Vec::new();
+    if is_standard(&root) {
+        all.extend(standard(knowledge, &root)?);
+    }
+    for path in entries(&root)? {
+        if path.is_dir() {
+            if is_standard(&path) {
+                all.extend(standard(knowledge, &path)?);
+            }
+        } else if is_definition(&path) {
+            all.extend(file(knowledge, &path)?);
+        }
+    }
+    // One name, one workflow: URLs and histories are kept under it.
+    let mut names = BTreeSet::new();
+    for found in &mut all {
+        if !names.insert(found.name.to_lowercase()) {
+            found.deployment = None;
+            found.findings.push(error(
+                "",
+                format!("another file holds a workflow '{}' as well", found.name),
+                "rename one of the files",
+            ));
+        }
+    }
+    Ok(all)
+}
+
+/// The workflows of some files or folders.
+pub(crate) fn find_files(knowledge: &Knowledge<'_>, paths: &[PathBuf]) -> Result<Vec<Found>, Report> {
+    let mut all = Vec::new();
+    for path in paths {
+        all.extend(if path.is_dir() { standard(knowledge, path)? } else { file(knowledge, path)? });
+    }
+    Ok(all)
+}
+
+fn entries(folder: &Path) -> Result<Vec<PathBuf>, Report> {
+    let list = match std::fs::read_dir(folder) {
+        Ok(list) => list,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(report::file(folder, "read", &error)),
+    };
+    let mut paths: Vec<PathBuf> = list.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
+    paths.sort();
+    Ok(paths)
+}
+
+/// A Standard project: `host.json` or folders with a `workflow.json`.
+fn is_standard(folder: &Path) -> bool {
+    folder.join("host.json").is_file()
+        || entries(folder).unwrap_or_default().iter().any(|path| path.join("workflow.json").is_file())
+}
+
+/// Whether a file of `workflows/` is a definition, by its name.
+fn is_definition(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    let beside = ["host.json", "connections.json", "parameters.json", "local.settings.json"];
+    let ending = [".case.json", "parameters.json", ".rows.json", ".sample.json"];
+    name.ends_with(".json") && !beside.contains(&name.as_str()) && !ending.iter().any(|e| name.ends_with(e))
+}
+
+/// A file's name without what says that it is a definition.
+fn stem(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let mut stem = name.strip_suffix(".json").unwrap_or(&name).to_owned();
+    for ending in [".definition", ".template", "-template", ".workflow"] {
+        if let Some(short) = stem.strip_suffix(ending).filter(|s| !s.is_empty()) {
+            stem = short.to_owned();
+        }
+    }
+    stem
+}
+
+/// The parameters file beside a definition: `NAME.parameters.json` or `NAME-parameters.json`.
+fn parameters_file(path: &Path, stem: &str) -> Result<Option<Value>, Report> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    for name in [format!("{stem}.parameters.json"), format!("{stem}-parameters.json")] {
+        let path = folder.join(name);
+        if path.is_file() {
+            return read_file(&path).map(Some);
+        }
+    }
+    Ok(None)
+}
+
+fn read_file(path: &Path) -> Result<Value, Report> {
+    let bytes = std::fs::read(path).map_err(|error| report::file(path, "read", &error))?;
+    let text = read_text(&bytes).map_err(|error| Report::new(error.to_string()).at(path))?;
+    read_json(&text).map_err(|error| Report::new(format!("the text is no JSON: {error}")).at(path))
+}
+
+fn options(knowledge: &Knowledge<'_>, name: &str) -> Result<ImportOptions, Report> {
+    let mut options = ImportOptions::default();
+    let azure = &knowledge.section.azure;
+    for (slot, value) in [
+        (&mut options.arm.subscription, &azure.subscription_id),
+        (&mut options.arm.group, &azure.resource_group),
+        (&mut options.arm.location, &azure.location),
+    ] {
+        if let Some(value) = value {
+            slot.clone_from(value);
+        }
+    }
+    options.parameters = given(knowledge, name)?;
+    Ok(options)
+}
+
+/// Parameter values of the project file for a workflow.
+fn given(knowledge: &Knowledge<'_>, name: &str) -> Result<Map<String, Value>, Report> {
+    let mut out = Map::new();
+    let values = knowledge.section.parameters.iter().find(|(workflow, _)| same_name(workflow, name));
+    for (parameter, value) in values.into_iter().flat_map(|(_, values)| values) {
+        let value = resolve(value, knowledge.folder)
+            .map_err(|text| Report::new(format!("workflows.parameters.{name}.{parameter}: {text}")))?;
+        out.insert(parameter.clone(), value);
+    }
+    for (parameter, text) in &knowledge.parameters {
+        out.insert(parameter.clone(), Value::from(text.as_str()));
+    }
+    Ok(out)
+}
+
+/// A text as a value of a parameter's type.
+fn typed(text: String, kind: &str) -> Value {
+    if kind.ends_with("string") {
+        return Value::from(text);
+    }
+    serde_json::from_str(&text).unwrap_or(Value::String(text))
+}
+
+/// `HIREWIRE_PARAMETER_WORKFLOW_NAME`.
+fn from_environment(workflow: &str, parameter: &str, kind: &str) -> Option<Value> {
+    let plain = |text: &str| -> String {
+        text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect()
+    };
+    let text = std::env::var(format!("HIREWIRE_PARAMETER_{}_{}", plain(workflow), plain(parameter))).ok()?;
+    Some(typed(text, kind))
+}
+
+fn file(knowledge: &Knowledge<'_>, path: &Path) -> Result<Vec<Found>, Report> {
+    let name = stem(path);
+    let bytes = std::fs::read(path).map_err(|error| report::file(path, "read", &error))?;
+    let mut options = options(knowledge, &name)?;
+    options.parameters_file = parameters_file(path, &name)?;
+    match import(&bytes, &options) {
+        Ok(list) => {
+            let several = list.len() > 1;
+            list.into_iter()
+                .map(|one| {
+                    // A single definition is known by its file's name, so that its URL is what the administrator chose.
+                    let name = if several { one.name.clone().unwrap_or_else(|| name.clone()) } else { name.clone() };
+                    finish(knowledge, name, path, one, Map::new())
+                })
+                .collect()
+        }
+        Err(cause) => Ok(vec![Found {
+            name,
+            path: path.to_path_buf(),
+            form: "unreadable",
+            findings: vec![error("", cause.to_string(), "give a workflow definition, or move the file out of the folder")],
+            connections: BTreeMap::new(),
+            deployment: None,
+        }]),
+    }
+}
+
+fn standard(knowledge: &Knowledge<'_>, folder: &Path) -> Result<Vec<Found>, Report> {
+    let options = options(knowledge, "")?;
+    let list = import_standard(folder, &options).map_err(|e| Report::new(e.to_string()).at(folder))?;
+    let local = folder.join("local.settings.json");
+    let mut settings = Map::new();
+    if local.is_file()
+        && let Some(Value::Object(values)) = read_file(&local)?.get("Values")
+    {
+        settings = values.clone();
+    }
+    list.into_iter()
+        .map(|mut one| {
+            let name = one.name.clone().unwrap_or_else(|| "workflow".into());
+            for (parameter, value) in given(knowledge, &name)? {
+                one.parameters.insert(parameter, value);
+            }
+            let path = folder.join(&name).join("workflow.json");
+            finish(knowledge, name, &path, one, settings.clone())
+        })
+        .collect()
+}
+
+fn finish(
+    knowledge: &Knowledge<'_>,
+    name: String,
+    path: &Path,
+    one: Imported,
+    mut settings: Map<String, Value>,
+) -> Result<Found, Report> {
+    let standard = one.kind.is_some();
+    let (workflow, mut findings) = compile(&name, &one.definition, standard);
+    findings.splice(0..0, one.findings);
+    for (setting, value) in &knowledge.section.settings {
+        let value = resolve(value, knowledge.folder)
+            .map_err(|text| Report::new(format!("workflows.settings.{setting}: {text}")))?;
+        settings.insert(setting.clone(), value);
+    }
+    for (setting, value) in &mut settings {
+        // "Environment variables win over local.settings.json."
+        if let Ok(text) = std::env::var(setting) {
+            *value = Value::from(text);
+        }
+    }
+    let form = match (standard, one.form) {
+        (true, _) => "Standard project",
+        (_, Form::Bare) => "definition",
+        (_, Form::CodeView) => "code view",
+        (_, Form::Resource) => "resource",
+        (_, Form::Arm) => "ARM template",
+    };
+    let mut connections = one.connections;
+    let mut found =
+        Found { name: name.clone(), path: path.to_path_buf(), form, findings, connections: BTreeMap::new(), deployment: None };
+    if let Some(workflow) = workflow {
+        for connection in used_connections(&workflow) {
+            connections.entry(connection).or_default();
+        }
+        let mut parameters = one.parameters;
+        parameters.extend(given(knowledge, &name)?);
+        for parameter in &workflow.parameters {
+            if let Some(value) = from_environment(&name, &parameter.name, &parameter.kind) {
+                parameters.insert(parameter.name.clone(), value);
+            }
+            let given = knowledge.parameters.iter().find(|(name, _)| same_name(name, &parameter.name));
+            if let Some((_, text)) = given {
+                parameters.insert(parameter.name.clone(), typed(text.clone(), &parameter.kind));
+            }
+        }
+        for (connection, api) in &connections {
+            if !knowledge.connections.iter().any(|known| same_name(known, connection)) {
+                let api = if api.is_empty() { String::new() } else { format!(" ({api})") };
+                found.findings.push(error(
+                    "parameters.$connections",
+                    format!("the connection '{connection}'{api} is not bound"),
+                    &format!("add a section [connections.{connection}] to hirewire.toml"),
+                ));
+            }
+        }
+        let stateless = one.kind.as_deref().is_some_and(|kind| same_name(kind, "Stateless"));
+        match Deployment::new(workflow, &parameters, settings, stateless) {
+            Ok(mut deployment) => {
+                deployment.sender = sender(knowledge, &name)?;
+                found.deployment = Some(deployment);
+            }
+            Err(more) => found.findings.extend(more),
+        }
+    }
+    if found.errors() > 0 {
+        found.deployment = None;
+    }
+    found.connections = connections;
+    Ok(found)
+}
+
+fn sender(knowledge: &Knowledge<'_>, name: &str) -> Result<Option<Sender>, Report> {
+    let section = knowledge.section.senders.iter().find(|(workflow, _)| same_name(workflow, name));
+    match section {
+        None => Ok(None),
+        Some((_, SenderSection::Hibob { secret })) => {
+            let secret = secret
+                .read(knowledge.folder)
+                .map_err(|text| Report::new(format!("workflows.senders.{name}.secret: {text}")))?;
+            Ok(Some(Sender::HiBob(Some(secret))))
+        }
+    }
+}
+
+/// Names of the connections that actions and triggers call.
+fn used_connections(workflow: &Workflow) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    fn provider(inputs: Option<&Value>) -> Option<String> {
+        inputs?.pointer("/serviceProviderConfiguration/connectionName")?.as_str().map(str::to_owned)
+    }
+    fn visit(actions: Option<&Value>, each: &mut dyn FnMut(&Value)) {
+        for action in actions.and_then(Value::as_object).into_iter().flat_map(|a| a.values()) {
+            each(action);
+            visit(action.get("actions"), each);
+            visit(action.pointer("/else/actions"), each);
+            visit(action.pointer("/default/actions"), each);
+            for case in action.get("cases").and_then(Value::as_object).into_iter().flat_map(|c| c.values()) {
+                visit(case.get("actions"), each);
+            }
+        }
+    }
+    visit(workflow.definition.get("actions"), &mut |action| names.extend(provider(action.get("inputs"))));
+    for action in &workflow.actions {
+        if let ActionKind::Connection(_, Some(name)) = &action.kind {
+            names.insert(name.clone());
+        }
+    }
+    for trigger in &workflow.triggers {
+        names.extend(trigger.connection.clone().or_else(|| provider(trigger.json.get("inputs"))));
+    }
+    names
+}
+
+fn error(path: &str, message: String, help: &str) -> Finding {
+    Finding { severity: Severity::Error, code: "InvalidTemplate", path: path.into(), message, help: help.into() }
+}
