@@ -42,7 +42,11 @@ async fn front(State(app): State<Arc<App>>, request: http::Request<Body>) -> Res
 }
 
 /// Answers a request of this process itself, as one of an application that may do everything.
-pub(crate) async fn answer_locally(app: &Arc<App>, parts: http::request::Parts, body: bytes::Bytes) -> Response {
+pub(crate) async fn answer_locally(
+    app: &Arc<App>,
+    parts: http::request::Parts,
+    body: bytes::Bytes,
+) -> Response {
     let started = Instant::now();
     let mut head = head(app, &parts, None);
     // Absolute URLs lead back through the workflow's own address.

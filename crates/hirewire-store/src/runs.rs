@@ -38,8 +38,8 @@ impl Store {
     /// is removed.
     pub fn workflow_write(&self, entries: Vec<(String, i64, Option<Vec<u8>>)>) -> Result<()> {
         self.write(move |connection| {
-            let mut put =
-                connection.prepare_cached("INSERT OR REPLACE INTO runs (run, seq, bytes) VALUES (?1, ?2, ?3)")?;
+            let mut put = connection
+                .prepare_cached("INSERT OR REPLACE INTO runs (run, seq, bytes) VALUES (?1, ?2, ?3)")?;
             let mut remove = connection.prepare_cached("DELETE FROM runs WHERE run = ?1 AND seq = ?2")?;
             for (run, seq, bytes) in &entries {
                 match bytes {

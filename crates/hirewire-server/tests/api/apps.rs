@@ -186,7 +186,8 @@ async fn a_tenant_is_ready_in_one_call() {
         tokio::task::spawn_blocking(move || bootstrap(&app, "Trial", "API2AAD").expect("bootstrapped"))
             .await
             .expect("no panic");
-    let lines: std::collections::HashMap<_, _> = made.environment(&world.base, None, None).into_iter().collect();
+    let lines: std::collections::HashMap<_, _> =
+        made.environment(&world.base, None, None).into_iter().collect();
     let fields = [
         ("grant_type", "client_credentials"),
         ("client_id", &lines["AZURE_CLIENT_ID"]),

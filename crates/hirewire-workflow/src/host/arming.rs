@@ -109,7 +109,8 @@ impl Host {
 
     /// When a trigger is due next, in ticks, where it has a schedule.
     pub fn next_due(&self, deployment: &Arc<Deployment>, trigger: &Trigger) -> Option<i64> {
-        let armed = Armed { host: self.clone(), deployment: Arc::clone(deployment), trigger: trigger.clone() };
+        let armed =
+            Armed { host: self.clone(), deployment: Arc::clone(deployment), trigger: trigger.clone() };
         let recurrence = armed.recurrence().ok()?;
         let state = armed.load().ok()?;
         armed.due(&recurrence, &state)
@@ -125,7 +126,8 @@ impl Host {
         trigger: &Trigger,
         outputs: Option<Json>,
     ) -> Result<Fired, String> {
-        let armed = Armed { host: self.clone(), deployment: Arc::clone(deployment), trigger: trigger.clone() };
+        let armed =
+            Armed { host: self.clone(), deployment: Arc::clone(deployment), trigger: trigger.clone() };
         let outputs = match (outputs, trigger.kind.as_str()) {
             (Some(outputs), _) => vec![outputs],
             (None, "http") => {
@@ -197,7 +199,14 @@ fn hook_seq(workflow: &str, trigger: &str) -> i64 {
 }
 
 fn call(trigger: &str, effect: Effect) -> Call {
-    Call { id: 0, run: String::new(), action: trigger.to_owned(), repetition: Vec::new(), plain: false, effect }
+    Call {
+        id: 0,
+        run: String::new(),
+        action: trigger.to_owned(),
+        repetition: Vec::new(),
+        plain: false,
+        effect,
+    }
 }
 
 fn window(start: i64, end: i64) -> Json {
@@ -210,7 +219,10 @@ fn describe(answer: &Answer) -> String {
     match answer {
         Answer::Response { status, body, .. } => {
             let said = body.as_ref().and_then(|b| {
-                b.pointer("/error/message").or_else(|| b.get("message")).and_then(Json::as_str).map(str::to_owned)
+                b.pointer("/error/message")
+                    .or_else(|| b.get("message"))
+                    .and_then(Json::as_str)
+                    .map(str::to_owned)
             });
             match said {
                 Some(said) => format!("the poll was answered with {status}: {said}"),
@@ -278,13 +290,7 @@ impl Armed {
         let (schedule, inputs) = (part("recurrence"), part("inputs"));
         let mut state = stored;
         if state.schedule != schedule {
-            state = TriggerState {
-                schedule,
-                enabled: self.host.now(),
-                last: None,
-                window: None,
-                ..state
-            };
+            state = TriggerState { schedule, enabled: self.host.now(), last: None, window: None, ..state };
         }
         if state.inputs != inputs {
             state = TriggerState { inputs, location: None, not_before: None, cursor: None, ..state };
@@ -360,7 +366,9 @@ impl Armed {
                 end = next.ticks;
             }
             if windows.is_empty() {
-                let Some(next) = recurrence.next(utc(begin), utc(begin), Some(utc(begin))) else { return Ok(()) };
+                let Some(next) = recurrence.next(utc(begin), utc(begin), Some(utc(begin))) else {
+                    return Ok(());
+                };
                 self.sleep_until(next.ticks + delay).await;
                 continue;
             }
@@ -406,7 +414,10 @@ impl Armed {
         let mut state = self.load()?;
         self.save(&state)?;
         while let Some(due) = self.due(&recurrence, &state) {
-            let due = state.not_before.take().map_or(due, |at| if state.location.is_some() { at } else { due.max(at) });
+            let due = state
+                .not_before
+                .take()
+                .map_or(due, |at| if state.location.is_some() { at } else { due.max(at) });
             self.sleep_until(due).await;
             state.last = Some(due);
             if self.host.is_full(&self.deployment, &self.trigger) {
@@ -428,7 +439,8 @@ impl Armed {
                 }
                 Poll::Later { location, retry_after } => {
                     state.location = location.or(state.location);
-                    let wait = retry_after.map(|s| i64::try_from(s).unwrap_or(i64::MAX).saturating_mul(SECOND));
+                    let wait =
+                        retry_after.map(|s| i64::try_from(s).unwrap_or(i64::MAX).saturating_mul(SECOND));
                     state.not_before = wait.map(|wait| now.saturating_add(wait));
                     self.save(&state)?;
                 }
@@ -514,7 +526,12 @@ impl Armed {
                 Err(answer) => {
                     more = false;
                     let entry = self.entry(&state)?;
-                    self.host.note_failure(&self.deployment, &self.trigger, describe(&answer), vec![entry])?;
+                    self.host.note_failure(
+                        &self.deployment,
+                        &self.trigger,
+                        describe(&answer),
+                        vec![entry],
+                    )?;
                     // Without a cursor the first look is made again at the next time of the schedule.
                 }
             }

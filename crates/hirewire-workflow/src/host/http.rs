@@ -171,7 +171,9 @@ impl HttpClient {
         let lower = uri.to_ascii_lowercase();
         let fits = |prefix: &str| {
             let prefix = prefix.trim_end_matches('/').to_ascii_lowercase();
-            lower.strip_prefix(&prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?', '#']))
+            lower
+                .strip_prefix(&prefix)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?', '#']))
         };
         self.endpoints.iter().filter(|(prefix, _)| fits(prefix)).max_by_key(|(prefix, _)| prefix.len())
     }

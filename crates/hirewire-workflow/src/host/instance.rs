@@ -246,9 +246,10 @@ impl Host {
     /// A number larger than every one before, near the moment in ticks.
     pub(crate) fn next_seq(&self) -> i64 {
         let now = self.now();
-        let before = self.0.last_seq.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| {
-            Some(now.max(last.saturating_add(1)))
-        });
+        let before = self
+            .0
+            .last_seq
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(now.max(last.saturating_add(1))));
         now.max(before.unwrap_or(0).saturating_add(1))
     }
 
@@ -300,7 +301,11 @@ impl Host {
         };
         self.0.logbook.put(vec![entry])?;
         deployment.set_enabled(enabled);
-        if enabled { self.arm_one(deployment) } else { self.disarm(deployment) }
+        if enabled {
+            self.arm_one(deployment)
+        } else {
+            self.disarm(deployment)
+        }
         Ok(())
     }
 
@@ -347,8 +352,12 @@ impl Host {
                         let seq = self.next_seq();
                         let run = new_run_id(seq, self.0.outside.random());
                         let tracking = tracking.clone().unwrap_or_else(|| run.clone());
-                        let record =
-                            TriggerRecord { name: trigger.name.clone(), outputs, scheduled, client_tracking_id: tracking.clone() };
+                        let record = TriggerRecord {
+                            name: trigger.name.clone(),
+                            outputs,
+                            scheduled,
+                            client_tracking_id: tracking.clone(),
+                        };
                         let start =
                             Start { run: run.clone(), base_id: self.0.base_id.clone(), trigger: record };
                         let summary = RunSummary {
@@ -504,7 +513,8 @@ impl Host {
     async fn drive(&self, deployment: &Arc<Deployment>, run: &str) {
         let (send, receive) = mpsc::channel(16);
         lock(&self.0.live).insert(run.to_owned(), send);
-        let options = RunOptions { callback_base: self.callback_base(deployment, run), ..deployment.options.clone() };
+        let options =
+            RunOptions { callback_base: self.callback_base(deployment, run), ..deployment.options.clone() };
         let drive = Drive { workflow: Arc::clone(&deployment.workflow), options, signals: Some(receive) };
         let mut observer = RunObserver { host: self, run };
         let result = self.0.driver.go_on(run, drive, &mut observer).await;
@@ -792,7 +802,8 @@ impl Host {
         };
         let triggers = &deployment.workflow.triggers;
         let found = triggers.iter().find(|t| {
-            matches!(t.kind.as_str(), "request" | "manual") && (trigger.is_empty() || same_name(&t.name, trigger))
+            matches!(t.kind.as_str(), "request" | "manual")
+                && (trigger.is_empty() || same_name(&t.name, trigger))
         });
         let Some(found) = found else {
             return fault(
@@ -817,7 +828,9 @@ impl Host {
             Err(error) => Err(error),
         };
         match started {
-            Err(error) => return fault("InternalServerError", format!("The child run cannot be kept: {error}.")),
+            Err(error) => {
+                return fault("InternalServerError", format!("The child run cannot be kept: {error}."));
+            }
             Ok(Some(message)) => return fault("BadRequest", message),
             Ok(None) => {}
         }

@@ -73,7 +73,9 @@ impl Filter {
             };
             let value = value.trim_matches('\'');
             let moment = || {
-                DateTime::parse(value).map(|d| d.ticks).ok_or_else(|| format!("`{value}` is no date and time"))
+                DateTime::parse(value)
+                    .map(|d| d.ticks)
+                    .ok_or_else(|| format!("`{value}` is no date and time"))
             };
             match (name.to_ascii_lowercase().as_str(), operator.to_ascii_lowercase().as_str()) {
                 ("status", "eq") => {
@@ -83,7 +85,11 @@ impl Filter {
                 ("clienttrackingid", "eq") => out.tracking = Some(value.to_owned()),
                 ("starttime", "ge" | "gt") => out.from = Some(moment()?),
                 ("starttime", "le" | "lt") => out.to = Some(moment()?),
-                _ => return Err(format!("`{term}` cannot be filtered by: use status, startTime, clientTrackingId")),
+                _ => {
+                    return Err(format!(
+                        "`{term}` cannot be filtered by: use status, startTime, clientTrackingId"
+                    ));
+                }
             }
         }
         Ok(out)
@@ -122,13 +128,16 @@ pub(crate) fn actions_to_json(base: &str, history: &RunHistory) -> Vec<Json> {
     for record in &history.actions {
         let name = record.get("name").and_then(Json::as_str).unwrap_or_default().to_owned();
         let repeated = record.get("repetition").is_some();
-        let bad = matches!(record.get("status").and_then(Json::as_str), Some("Failed" | "TimedOut" | "Cancelled"));
+        let bad =
+            matches!(record.get("status").and_then(Json::as_str), Some("Failed" | "TimedOut" | "Cancelled"));
         match places.get(&name) {
             Some(place) => {
                 let entry = &mut all[*place];
                 entry.2 += 1;
-                let was_bad =
-                    matches!(entry.1.get("status").and_then(Json::as_str), Some("Failed" | "TimedOut" | "Cancelled"));
+                let was_bad = matches!(
+                    entry.1.get("status").and_then(Json::as_str),
+                    Some("Failed" | "TimedOut" | "Cancelled")
+                );
                 if bad || !was_bad {
                     entry.1 = record.clone();
                 }
@@ -176,7 +185,8 @@ fn finding_to_json(finding: &Finding) -> Json {
 impl Host {
     /// Answers a call of the management API. `path` is the whole path, `search` the raw query; the caller is known and may.
     pub async fn manage(&self, method: &str, path: &str, search: &str, body: &[u8]) -> WireAnswer {
-        let segments: Vec<String> = path.trim_matches('/').split('/').map(|s| percent_decode(s, false)).collect();
+        let segments: Vec<String> =
+            path.trim_matches('/').split('/').map(|s| percent_decode(s, false)).collect();
         let Some(at) = segments.iter().position(|s| s.eq_ignore_ascii_case("workflows")) else {
             return refuse(404, "InvalidResourceType", "The resource type could not be found.");
         };
@@ -202,7 +212,9 @@ impl Host {
         let deployment = Arc::clone(deployment);
         match self.manage_workflow(&deployment, &base, method, rest, &query, body).await {
             Ok(answer) => answer,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => refuse(404, "NotFound", error.to_string()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                refuse(404, "NotFound", error.to_string())
+            }
             Err(error) => {
                 tracing::error!(%error, "the logbook of the workflows fails");
                 refuse(500, "InternalServerError", "The store of the workflows failed.")
@@ -237,13 +249,17 @@ impl Host {
             ("POST", ["validate"]) => validate(deployment, body),
             ("POST", ["regenerateAccessKey"]) => {
                 let json: Json = serde_json::from_slice(body).unwrap_or(Json::Null);
-                let secondary =
-                    json.get("keyType").and_then(Json::as_str).is_some_and(|k| k.eq_ignore_ascii_case("secondary"));
+                let secondary = json
+                    .get("keyType")
+                    .and_then(Json::as_str)
+                    .is_some_and(|k| k.eq_ignore_ascii_case("secondary"));
                 self.regenerate_key(deployment.name(), secondary)?;
                 empty(200)
             }
             ("POST", ["listCallbackUrl"]) => match deployment.workflow.triggers.first() {
-                Some(trigger) => reply(200, &self.callback_url(deployment.name(), trigger)?.to_json(&trigger.name)),
+                Some(trigger) => {
+                    reply(200, &self.callback_url(deployment.name(), trigger)?.to_json(&trigger.name))
+                }
                 None => refuse(404, "WorkflowTriggerNotFound", "The workflow has no trigger."),
             },
             ("GET", ["versions"]) => {
@@ -251,15 +267,23 @@ impl Host {
                 reply(200, &json!({"value": [version]}))
             }
             ("GET", ["triggers"]) => {
-                let list: Vec<Json> =
-                    deployment.workflow.triggers.iter().map(|t| self.trigger_json(deployment, base, t)).collect();
+                let list: Vec<Json> = deployment
+                    .workflow
+                    .triggers
+                    .iter()
+                    .map(|t| self.trigger_json(deployment, base, t))
+                    .collect();
                 reply(200, &json!({"value": list}))
             }
             (_, ["triggers", name, rest @ ..]) => match deployment.workflow.trigger(name) {
-                Some(trigger) => self.manage_trigger(deployment, base, method, trigger, rest, query, body).await?,
-                None => {
-                    refuse(404, "WorkflowTriggerNotFound", format!("The trigger '{name}' could not be found."))
+                Some(trigger) => {
+                    self.manage_trigger(deployment, base, method, trigger, rest, query, body).await?
                 }
+                None => refuse(
+                    404,
+                    "WorkflowTriggerNotFound",
+                    format!("The trigger '{name}' could not be found."),
+                ),
             },
             ("GET", ["runs"]) => self.list_runs(deployment, base, query)?,
             (_, ["runs", run, rest @ ..]) => self.manage_run(deployment, base, method, run, rest).await?,
@@ -313,14 +337,18 @@ impl Host {
                 let list = firings(logbook, deployment.name(), &trigger.name, before, query.top)?;
                 let next = (list.len() == query.top).then(|| list.last().map(|f| f.name.clone())).flatten();
                 let value: Vec<Json> = list.iter().map(|f| f.to_json(base, &trigger.name)).collect();
-                reply(200, &page(value, next.map(|t| format!("{base}/triggers/{}/histories?$skiptoken={t}", trigger.name))))
+                reply(
+                    200,
+                    &page(
+                        value,
+                        next.map(|t| format!("{base}/triggers/{}/histories?$skiptoken={t}", trigger.name)),
+                    ),
+                )
             }
-            ("GET", ["histories", history]) => {
-                match self.firing(deployment, trigger, history)? {
-                    Some(firing) => reply(200, &firing.to_json(base, &trigger.name)),
-                    None => refuse(404, "WorkflowTriggerHistoryNotFound", "There is no such firing."),
-                }
-            }
+            ("GET", ["histories", history]) => match self.firing(deployment, trigger, history)? {
+                Some(firing) => reply(200, &firing.to_json(base, &trigger.name)),
+                None => refuse(404, "WorkflowTriggerHistoryNotFound", "There is no such firing."),
+            },
             ("POST", ["histories", history, "resubmit"]) => {
                 // A run may be named instead of the firing that started it.
                 let run = match self.firing(deployment, trigger, history)? {
@@ -406,7 +434,8 @@ impl Host {
             _ => return Ok(refuse(404, "NotFound", "There is no such part of a run.")),
         };
         let began = self.deployment_of(&summary)?;
-        let selection = Selection { top: rest.is_empty().then_some(0), action: action.clone(), ..Default::default() };
+        let selection =
+            Selection { top: rest.is_empty().then_some(0), action: action.clone(), ..Default::default() };
         let journal = self.0.driver.journal.as_ref();
         let history = read_history(journal, run, &began.workflow, &began.options, &selection)
             .map_err(std::io::Error::other)?;
@@ -434,10 +463,14 @@ impl Host {
                 });
                 match found {
                     Some(found) => reply(200, &found),
-                    None => refuse(404, "WorkflowRunActionRepetitionNotFound", "There is no such repetition."),
+                    None => {
+                        refuse(404, "WorkflowRunActionRepetitionNotFound", "There is no such repetition.")
+                    }
                 }
             }
-            ["actions", name, "scopeRepetitions"] => reply(200, &self.scope_repetitions(&began, base, run, name)?),
+            ["actions", name, "scopeRepetitions"] => {
+                reply(200, &self.scope_repetitions(&began, base, run, name)?)
+            }
             _ => refuse(404, "NotFound", "There is no such part of a run."),
         })
     }
@@ -498,7 +531,8 @@ fn validate(deployment: &Deployment, body: &[u8]) -> WireAnswer {
     let Ok(json) = serde_json::from_slice::<Json>(body) else {
         return refuse(400, "InvalidRequestContent", "The request content is no JSON.");
     };
-    let definition = json.pointer("/properties/definition").or_else(|| json.get("definition")).unwrap_or(&json);
+    let definition =
+        json.pointer("/properties/definition").or_else(|| json.get("definition")).unwrap_or(&json);
     let (workflow, findings) = compile(deployment.name(), definition, deployment.workflow.is_standard);
     if workflow.is_some() {
         return empty(200);

@@ -14,7 +14,6 @@ mod outside;
 mod polling;
 mod requests;
 
-
 pub use arming::request_outputs;
 pub use connectors::{FolderConnector, Passthrough, SecretConnector, Secrets};
 pub use csv::{CsvConverter, csv_to_json};
@@ -22,10 +21,11 @@ pub use deployment::{Deployment, Sender};
 pub use driver::{Drive, DriveError, Driver, Observer, Signal, history};
 pub use http::{Credentials, EndpointRule, Handler, HttpClient, WireAnswer, WireRequest};
 pub use instance::{
-    Fired, Host, HostParts, RunAnswer, RunSummary, Watch, callback_keys, firings, kept_deployment, runs, summary,
+    Fired, Host, HostParts, RunAnswer, RunSummary, Watch, callback_keys, firings, kept_deployment, runs,
+    summary,
 };
-pub use logbook::LogbookJournal;
 pub use journal::{FileJournal, Journal, MemoryJournal};
+pub use logbook::LogbookJournal;
 pub use logbook::{LogEntry, Logbook, MemoryLogbook};
 pub use outside::{Children, Connector, ConnectorCall, Outside, RealOutside, Reply};
 pub use polling::{

@@ -63,7 +63,8 @@ impl Host {
         let (path, search) = request.uri.split_once('?').unwrap_or((&request.uri, ""));
         let path = path.to_owned();
         let search = search.to_owned();
-        let segments: Vec<String> = path.trim_matches('/').split('/').map(|s| percent_decode(s, false)).collect();
+        let segments: Vec<String> =
+            path.trim_matches('/').split('/').map(|s| percent_decode(s, false)).collect();
         let parts: Vec<&str> = segments.iter().map(String::as_str).collect();
         match &parts[..] {
             ["workflows", workflow, "triggers", trigger, "paths", "invoke", ..] => {
@@ -163,7 +164,9 @@ impl Host {
         }
         let answer = self.start_by_request(deployment, trigger, relative, search, request, also).await;
         // An event that was not stored may come again.
-        if let (Some(key), true) = (seen, answer.status >= 400 && answer.status != 502 && answer.status != 504) {
+        if let (Some(key), true) =
+            (seen, answer.status >= 400 && answer.status != 502 && answer.status != 504)
+        {
             lock(&self.0.seen).entry(deployment.name().to_owned()).or_default().remove(&key);
         }
         answer
@@ -178,10 +181,11 @@ impl Host {
         request: &WireRequest,
         also: Vec<LogEntry>,
     ) -> WireAnswer {
-        let outputs = match incoming(trigger, &request.method, relative, search, &request.headers, &request.body) {
-            Ok(outputs) => outputs,
-            Err(refused) => return answer(refused.status, &refused.body),
-        };
+        let outputs =
+            match incoming(trigger, &request.method, relative, search, &request.headers, &request.body) {
+                Ok(outputs) => outputs,
+                Err(refused) => return answer(refused.status, &refused.body),
+            };
         if self.is_full(deployment, trigger) {
             let mut answer = refusal(
                 429,

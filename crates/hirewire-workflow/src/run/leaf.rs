@@ -1,6 +1,5 @@
 //! Actions without a body: Compose, variables, Response, Terminate, Wait, scripts (`spec/workflows.md` §8).
 
-
 use serde_json::{Map, Value as Json, json};
 
 use super::conditions::type_name;

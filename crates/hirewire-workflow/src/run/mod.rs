@@ -20,8 +20,10 @@ mod schema;
 mod scope;
 
 pub(crate) use conditions::holds;
-pub(crate) use http::{connection_effect, connection_of, http_effect, is_removed_header, provider_effect, retry_wait};
 pub use http::status_name;
+pub(crate) use http::{
+    connection_effect, connection_of, http_effect, is_removed_header, provider_effect, retry_wait,
+};
 pub(crate) use machine::duration;
 pub use machine::{Machine, RunOptions, Start};
 pub use message::{Answer, Call, Command, Effect, Event, RunResult, What};

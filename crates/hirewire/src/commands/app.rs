@@ -101,7 +101,7 @@ fn keep(context: &Context, app: &Application, fresh: &Fresh, now: Timestamp) -> 
 }
 
 /// A job of the project, with the service principal by which clients find it.
-fn job_of(context: &Context, name: Option<&str>, now: Timestamp) -> Result<Job, Report> {
+pub(crate) fn job_of(context: &Context, name: Option<&str>, now: Timestamp) -> Result<Job, Report> {
     let job = context.store.job_by_key(context.job_key(context.job_name(name)?)?)?;
     if context.store.app(&job.service_principal)?.is_none() {
         context.store.put_app(Application {

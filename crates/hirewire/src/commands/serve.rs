@@ -89,10 +89,7 @@ pub(crate) fn serve(global: &Global, arguments: &ServeArgs, printer: &mut Printe
 }
 
 /// The API of a project's job, and the synchronization behind it.
-pub(crate) fn application(
-    context: &Context,
-    job: &OpenJob<'_>,
-) -> Result<(App, Arc<LocalService>), Report> {
+pub(crate) fn application(context: &Context, job: &OpenJob<'_>) -> Result<(App, Arc<LocalService>), Report> {
     let domain = context.project.file.project.default_domain.as_deref().unwrap_or("hirewire.local");
     let settings = server_settings::settings(context, domain)?;
     let clock = Arc::new(Clock::default());

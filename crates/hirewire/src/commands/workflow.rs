@@ -18,7 +18,13 @@ pub(crate) fn run(global: &Global, command: &WorkflowCommand, printer: &mut Prin
         WorkflowCommand::List => list(global, printer),
         WorkflowCommand::Validate { files } => validate(global, files, printer),
         WorkflowCommand::Run { name, trigger, input, parameters, dry_run } => {
-            let wanted = workflow_run::Wanted { name, trigger: trigger.as_deref(), input: input.as_deref(), parameters, dry_run: *dry_run };
+            let wanted = workflow_run::Wanted {
+                name,
+                trigger: trigger.as_deref(),
+                input: input.as_deref(),
+                parameters,
+                dry_run: *dry_run,
+            };
             workflow_run::run(global, &wanted, printer)
         }
         WorkflowCommand::Runs { name, status, top } => {

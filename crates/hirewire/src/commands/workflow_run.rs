@@ -23,6 +23,7 @@ use crate::context::Context;
 use crate::output::{Colour, Printer, coloured, say};
 use crate::report::{self, Report};
 use crate::service::LocalService;
+use crate::session;
 use crate::workflows::{self, Found, Opening};
 
 /// How long the inbox may stand still before the command stops waiting for it.
@@ -84,8 +85,10 @@ fn with_host(
     // Beside a running service its own host runs them, and its own workers provision.
     if let Some((host, runtime)) = workflows::shared() {
         if dry_run || !parameters.is_empty() {
-            return Err(Report::new("a service is at work on this project: it runs workflows as they are configured")
-                .help("stop it for --dry-run and --param"));
+            return Err(Report::new(
+                "a service is at work on this project: it runs workflows as they are configured",
+            )
+            .help("stop it for --dry-run and --param"));
         }
         let found = all_found(context)?;
         let ended = runtime.block_on(follow(&host, &found, begin))?;
@@ -178,7 +181,11 @@ fn watcher(global: &Global, seen: &Arc<Mutex<Vec<(String, Value)>>>) -> Watch {
             Status::Skipped => Colour::Quiet,
             _ => Colour::Bad,
         };
-        say(&format!("  {:9} {place} {}", coloured(record.status.word(), colour), record.code.as_deref().unwrap_or_default()));
+        say(&format!(
+            "  {:9} {place} {}",
+            coloured(record.status.word(), colour),
+            record.code.as_deref().unwrap_or_default()
+        ));
     })
 }
 
@@ -216,7 +223,8 @@ fn read_input(path: &Path) -> Result<Value, Report> {
     if path == Path::new("-") {
         std::io::stdin().read_to_end(&mut bytes)?;
     } else {
-        bytes = std::fs::read(path).map_err(|error| report::file(path, "read", &error))?;
+        let path = session::path(path);
+        bytes = std::fs::read(&path).map_err(|error| report::file(&path, "read", &error))?;
     }
     let text = hirewire_workflow::definition::read_text(&bytes)
         .map_err(|error| Report::new(error.to_string()).at(path))?;
@@ -234,17 +242,15 @@ fn given(parameters: &[String]) -> Result<Vec<(String, String)>, Report> {
     parameters.iter().map(pair).collect()
 }
 
-fn deployment<'h>(
-    host: &'h Host,
-    found: &[Found],
-    name: &str,
-) -> Result<&'h Arc<Deployment>, Report> {
+fn deployment<'h>(host: &'h Host, found: &[Found], name: &str) -> Result<&'h Arc<Deployment>, Report> {
     if let Some(deployment) = host.deployment(name) {
         return Ok(deployment);
     }
     if let Some(broken) = found.iter().find(|f| same_name(&f.name, name)) {
         let mut report = Report::new(format!("the workflow `{}` cannot run", broken.name)).at(&broken.path);
-        for finding in broken.findings.iter().filter(|f| f.severity == hirewire_workflow::definition::Severity::Error) {
+        for finding in
+            broken.findings.iter().filter(|f| f.severity == hirewire_workflow::definition::Severity::Error)
+        {
             report = report.note(format!("{}: {} ({})", finding.path, finding.message, finding.help));
         }
         return Err(report.help("`hirewire workflow validate` shows everything"));
@@ -257,7 +263,9 @@ fn no_workflow<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Report {
     let report = Report::new(format!("there is no workflow `{name}`"));
     match crate::project::nearest(name, &known) {
         Some(near) => report.help(format!("did you mean `{near}`?")),
-        None if known.is_empty() => report.help("put a definition into workflows/, or begin with `hirewire workflow new`"),
+        None if known.is_empty() => {
+            report.help("put a definition into workflows/, or begin with `hirewire workflow new`")
+        }
         None => report.help(format!("workflows of this project: {}", known.join(", "))),
     }
 }
@@ -472,11 +480,18 @@ pub(crate) fn show(
 }
 
 /// Lists when triggers fired.
-pub(crate) fn firings(global: &Global, name: &str, top: usize, printer: &mut Printer) -> Result<bool, Report> {
+pub(crate) fn firings(
+    global: &Global,
+    name: &str,
+    top: usize,
+    printer: &mut Printer,
+) -> Result<bool, Report> {
     let context = Context::open_for_reading(global)?;
     let found = all_found(&context)?;
     let workflow = found.iter().find(|f| same_name(&f.name, name));
-    let Some(workflow) = workflow else { return Err(no_workflow(name, found.iter().map(|f| f.name.as_str()))) };
+    let Some(workflow) = workflow else {
+        return Err(no_workflow(name, found.iter().map(|f| f.name.as_str())));
+    };
     let logbook = workflows::logbook(&context.store);
     let mut all = Vec::new();
     let triggers = workflow.deployment.as_ref().map(|d| d.workflow.triggers.as_slice()).unwrap_or_default();

@@ -8,7 +8,7 @@ use hirewire_workflow::definition::{
 };
 use hirewire_workflow::expression::{read_json, same_name};
 use hirewire_workflow::host::{Deployment, Sender};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::config::{SenderSection, WorkflowsSection, resolve};
 use crate::report::{self, Report};
@@ -205,7 +205,8 @@ fn file(knowledge: &Knowledge<'_>, path: &Path) -> Result<Vec<Found>, Report> {
             list.into_iter()
                 .map(|one| {
                     // A single definition is known by its file's name, so that its URL is what the administrator chose.
-                    let name = if several { one.name.clone().unwrap_or_else(|| name.clone()) } else { name.clone() };
+                    let name =
+                        if several { one.name.clone().unwrap_or_else(|| name.clone()) } else { name.clone() };
                     finish(knowledge, name, path, one, Map::new())
                 })
                 .collect()
@@ -214,7 +215,11 @@ fn file(knowledge: &Knowledge<'_>, path: &Path) -> Result<Vec<Found>, Report> {
             name,
             path: path.to_path_buf(),
             form: "unreadable",
-            findings: vec![error("", cause.to_string(), "give a workflow definition, or move the file out of the folder")],
+            findings: vec![error(
+                "",
+                cause.to_string(),
+                "give a workflow definition, or move the file out of the folder",
+            )],
             connections: BTreeMap::new(),
             deployment: None,
         }]),
@@ -272,8 +277,14 @@ fn finish(
         (_, Form::Arm) => "ARM template",
     };
     let mut connections = one.connections;
-    let mut found =
-        Found { name: name.clone(), path: path.to_path_buf(), form, findings, connections: BTreeMap::new(), deployment: None };
+    let mut found = Found {
+        name: name.clone(),
+        path: path.to_path_buf(),
+        form,
+        findings,
+        connections: BTreeMap::new(),
+        deployment: None,
+    };
     if let Some(workflow) = workflow {
         for connection in used_connections(&workflow) {
             connections.entry(connection).or_default();
@@ -299,6 +310,7 @@ fn finish(
                 ));
             }
         }
+        stand_in(&mut parameters, &workflow, &connections);
         let stateless = one.kind.as_deref().is_some_and(|kind| same_name(kind, "Stateless"));
         match Deployment::new(workflow, &parameters, settings, stateless) {
             Ok(mut deployment) => {
@@ -313,6 +325,29 @@ fn finish(
     }
     found.connections = connections;
     Ok(found)
+}
+
+/// Completes `$connections`, so that expressions find the id of every bound connection: ids are opaque here
+/// (spec/workflows.md §11.1).
+fn stand_in(
+    parameters: &mut Map<String, Value>,
+    workflow: &Workflow,
+    connections: &BTreeMap<String, String>,
+) {
+    let Some(declared) = workflow.parameters.iter().find(|p| p.name == "$connections") else { return };
+    let given = parameters.remove("$connections").or_else(|| declared.default.clone());
+    let mut all = given.and_then(|v| v.as_object().cloned()).unwrap_or_default();
+    for (name, api) in connections {
+        let known =
+            all.iter().any(|(key, value)| same_name(key, name) && value.get("connectionId").is_some());
+        if !known {
+            let api = if api.is_empty() { name } else { api };
+            let id =
+                format!("/subscriptions/local/providers/Microsoft.Web/locations/local/managedApis/{api}");
+            all.insert(name.clone(), json!({ "connectionId": name, "connectionName": name, "id": id }));
+        }
+    }
+    parameters.insert("$connections".into(), Value::Object(all));
 }
 
 fn sender(knowledge: &Knowledge<'_>, name: &str) -> Result<Option<Sender>, Report> {
@@ -358,5 +393,11 @@ fn used_connections(workflow: &Workflow) -> BTreeSet<String> {
 }
 
 fn error(path: &str, message: String, help: &str) -> Finding {
-    Finding { severity: Severity::Error, code: "InvalidTemplate", path: path.into(), message, help: help.into() }
+    Finding {
+        severity: Severity::Error,
+        code: "InvalidTemplate",
+        path: path.into(),
+        message,
+        help: help.into(),
+    }
 }

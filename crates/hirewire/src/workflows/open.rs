@@ -9,12 +9,14 @@ use hirewire_workflow::host::{
     WireAnswer, WireRequest,
 };
 
+use jiff::Timestamp;
 use tokio::runtime::Handle;
 
 use super::credentials::ProjectCredentials;
 use super::find::{Found, Knowledge, find};
 use super::graph::GraphApi;
 use super::logbook::StoreLogbook;
+use crate::commands::app::job_of;
 use crate::context::Context;
 use crate::project::Project;
 use crate::report::Report;
@@ -103,8 +105,11 @@ fn endpoint(opening: &Opening<'_>, prefix: &str, rule: &str) -> Result<EndpointR
         "csv" => Ok(EndpointRule::Handler(Arc::new(CsvConverter))),
         "self" => {
             let Some(app) = opening.app else {
-                return Err(Report::new(format!("{}: the project has no job that uploads could go to", place()))
-                    .help("add a section [job.NAME] to hirewire.toml"));
+                return Err(Report::new(format!(
+                    "{}: the project has no job that uploads could go to",
+                    place()
+                ))
+                .help("add a section [job.NAME] to hirewire.toml"));
             };
             let context = opening.context;
             let named = match job {
@@ -112,7 +117,7 @@ fn endpoint(opening: &Opening<'_>, prefix: &str, rule: &str) -> Result<EndpointR
                 None => context.job_name(None).ok(),
             };
             let job = match named {
-                Some(name) => Some(context.store.job_by_key(context.job_key(name)?)?),
+                Some(name) => Some(job_of(context, Some(name), Timestamp::now())?),
                 None => None,
             };
             Ok(EndpointRule::Handler(Arc::new(GraphApi::new(Arc::clone(app), job))))
@@ -149,7 +154,12 @@ pub(crate) fn shared() -> Option<(Host, Handle)> {
 pub(crate) struct Served(pub(crate) Host);
 
 fn wire(request: LocalRequest) -> WireRequest {
-    WireRequest { method: request.method, uri: request.uri, headers: request.headers, body: request.body.to_vec() }
+    WireRequest {
+        method: request.method,
+        uri: request.uri,
+        headers: request.headers,
+        body: request.body.to_vec(),
+    }
 }
 
 fn local(answer: WireAnswer) -> LocalAnswer {

@@ -45,6 +45,28 @@ impl Home {
         (output.status.code().unwrap_or(-1), document)
     }
 
+    /// Adds text to the project file.
+    pub(crate) fn configure(&self, text: &str) {
+        let path = self.path().join("hirewire.toml");
+        let mut file = std::fs::read_to_string(&path).expect("the project file");
+        file.push('\n');
+        file.push_str(text);
+        std::fs::write(&path, file).expect("the project file");
+    }
+
+    /// Puts a definition into `workflows/` under a name.
+    pub(crate) fn add_workflow(&self, name: &str, definition: &Path) {
+        let text = std::fs::read(definition).expect("the definition");
+        self.add_workflow_file(&format!("{name}.definition.json"), &text);
+    }
+
+    /// Puts a file into `workflows/`.
+    pub(crate) fn add_workflow_file(&self, file: &str, bytes: &[u8]) {
+        let folder = self.path().join("workflows");
+        std::fs::create_dir_all(&folder).expect("a folder");
+        std::fs::write(folder.join(file), bytes).expect("a file");
+    }
+
     /// Every account of the embedded directory.
     pub(crate) fn users(&self) -> Vec<Value> {
         let (code, users) = self.json(&["users", "-n", "0"]);

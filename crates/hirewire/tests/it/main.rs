@@ -7,3 +7,4 @@ mod hirewire;
 mod kill;
 mod samples;
 mod service;
+mod workflows;

@@ -1,0 +1,7 @@
+//! Workflows as their users run them: `hirewire serve`, `hirewire workflow …`, real files, calls over HTTP.
+mod commands;
+mod hibob;
+mod kill;
+mod partner;
+mod published;
+mod service;
