@@ -146,7 +146,7 @@ fn read_file(path: &Path) -> Result<Value, Report> {
     read_json(&text).map_err(|error| Report::new(format!("the text is no JSON: {error}")).at(path))
 }
 
-fn options(knowledge: &Knowledge<'_>, name: &str) -> Result<ImportOptions, Report> {
+fn options(knowledge: &Knowledge<'_>, name: &str, findings: &mut Vec<Finding>) -> ImportOptions {
     let mut options = ImportOptions::default();
     let azure = &knowledge.section.azure;
     for (slot, value) in [
@@ -158,23 +158,28 @@ fn options(knowledge: &Knowledge<'_>, name: &str) -> Result<ImportOptions, Repor
             slot.clone_from(value);
         }
     }
-    options.parameters = given(knowledge, name)?;
-    Ok(options)
+    options.parameters = given(knowledge, name, findings);
+    options
 }
 
-/// Parameter values of the project file for a workflow.
-fn given(knowledge: &Knowledge<'_>, name: &str) -> Result<Map<String, Value>, Report> {
+/// Parameter values of the project file for a workflow. What cannot be had now is an error of the workflow alone.
+fn given(knowledge: &Knowledge<'_>, name: &str, findings: &mut Vec<Finding>) -> Map<String, Value> {
     let mut out = Map::new();
     let values = knowledge.section.parameters.iter().find(|(workflow, _)| same_name(workflow, name));
     for (parameter, value) in values.into_iter().flat_map(|(_, values)| values) {
-        let value = resolve(value, knowledge.folder)
-            .map_err(|text| Report::new(format!("workflows.parameters.{name}.{parameter}: {text}")))?;
-        out.insert(parameter.clone(), value);
+        match resolve(value, knowledge.folder) {
+            Ok(value) => drop(out.insert(parameter.clone(), value)),
+            Err(text) => findings.push(error(
+                &format!("parameters.{parameter}"),
+                text,
+                &format!("[workflows.parameters.{name}] of hirewire.toml says where the value comes from"),
+            )),
+        }
     }
     for (parameter, text) in &knowledge.parameters {
         out.insert(parameter.clone(), Value::from(text.as_str()));
     }
-    Ok(out)
+    out
 }
 
 /// A text as a value of a parameter's type.
@@ -197,19 +202,22 @@ fn from_environment(workflow: &str, parameter: &str, kind: &str) -> Option<Value
 fn file(knowledge: &Knowledge<'_>, path: &Path) -> Result<Vec<Found>, Report> {
     let name = stem(path);
     let bytes = std::fs::read(path).map_err(|error| report::file(path, "read", &error))?;
-    let mut options = options(knowledge, &name)?;
+    let mut missing = Vec::new();
+    let mut options = options(knowledge, &name, &mut missing);
     options.parameters_file = parameters_file(path, &name)?;
     match import(&bytes, &options) {
         Ok(list) => {
             let several = list.len() > 1;
-            list.into_iter()
+            let finished = list
+                .into_iter()
                 .map(|one| {
                     // A single definition is known by its file's name, so that its URL is what the administrator chose.
                     let name =
                         if several { one.name.clone().unwrap_or_else(|| name.clone()) } else { name.clone() };
-                    finish(knowledge, name, path, one, Map::new())
+                    finish(knowledge, name, path, one, Map::new(), missing.clone())
                 })
-                .collect()
+                .collect();
+            Ok(finished)
         }
         Err(cause) => Ok(vec![Found {
             name,
@@ -227,7 +235,7 @@ fn file(knowledge: &Knowledge<'_>, path: &Path) -> Result<Vec<Found>, Report> {
 }
 
 fn standard(knowledge: &Knowledge<'_>, folder: &Path) -> Result<Vec<Found>, Report> {
-    let options = options(knowledge, "")?;
+    let options = options(knowledge, "", &mut Vec::new());
     let list = import_standard(folder, &options).map_err(|e| Report::new(e.to_string()).at(folder))?;
     let local = folder.join("local.settings.json");
     let mut settings = Map::new();
@@ -236,16 +244,17 @@ fn standard(knowledge: &Knowledge<'_>, folder: &Path) -> Result<Vec<Found>, Repo
     {
         settings = values.clone();
     }
-    list.into_iter()
+    let finished = list
+        .into_iter()
         .map(|mut one| {
             let name = one.name.clone().unwrap_or_else(|| "workflow".into());
-            for (parameter, value) in given(knowledge, &name)? {
-                one.parameters.insert(parameter, value);
-            }
+            let mut missing = Vec::new();
+            one.parameters.extend(given(knowledge, &name, &mut missing));
             let path = folder.join(&name).join("workflow.json");
-            finish(knowledge, name, &path, one, settings.clone())
+            finish(knowledge, name, &path, one, settings.clone(), missing)
         })
-        .collect()
+        .collect();
+    Ok(finished)
 }
 
 fn finish(
@@ -254,14 +263,18 @@ fn finish(
     path: &Path,
     one: Imported,
     mut settings: Map<String, Value>,
-) -> Result<Found, Report> {
+    missing: Vec<Finding>,
+) -> Found {
     let standard = one.kind.is_some();
     let (workflow, mut findings) = compile(&name, &one.definition, standard);
-    findings.splice(0..0, one.findings);
+    findings.splice(0..0, one.findings.into_iter().chain(missing));
     for (setting, value) in &knowledge.section.settings {
-        let value = resolve(value, knowledge.folder)
-            .map_err(|text| Report::new(format!("workflows.settings.{setting}: {text}")))?;
-        settings.insert(setting.clone(), value);
+        match resolve(value, knowledge.folder) {
+            Ok(value) => drop(settings.insert(setting.clone(), value)),
+            Err(text) => {
+                findings.push(error("appsetting", text, &format!("see [workflows.settings] {setting}")));
+            }
+        }
     }
     for (setting, value) in &mut settings {
         // "Environment variables win over local.settings.json."
@@ -290,7 +303,7 @@ fn finish(
             connections.entry(connection).or_default();
         }
         let mut parameters = one.parameters;
-        parameters.extend(given(knowledge, &name)?);
+        parameters.extend(given(knowledge, &name, &mut Vec::new()));
         for parameter in &workflow.parameters {
             if let Some(value) = from_environment(&name, &parameter.name, &parameter.kind) {
                 parameters.insert(parameter.name.clone(), value);
@@ -314,7 +327,16 @@ fn finish(
         let stateless = one.kind.as_deref().is_some_and(|kind| same_name(kind, "Stateless"));
         match Deployment::new(workflow, &parameters, settings, stateless) {
             Ok(mut deployment) => {
-                deployment.sender = sender(knowledge, &name)?;
+                match sender(knowledge, &name) {
+                    Ok(sender) => deployment.sender = sender,
+                    Err(text) => found.findings.push(error(
+                        "triggers",
+                        text,
+                        &format!(
+                            "[workflows.senders.{name}] of hirewire.toml says where the secret comes from"
+                        ),
+                    )),
+                }
                 found.deployment = Some(deployment);
             }
             Err(more) => found.findings.extend(more),
@@ -324,7 +346,7 @@ fn finish(
         found.deployment = None;
     }
     found.connections = connections;
-    Ok(found)
+    found
 }
 
 /// Completes `$connections`, so that expressions find the id of every bound connection: ids are opaque here
@@ -350,15 +372,12 @@ fn stand_in(
     parameters.insert("$connections".into(), Value::Object(all));
 }
 
-fn sender(knowledge: &Knowledge<'_>, name: &str) -> Result<Option<Sender>, Report> {
+fn sender(knowledge: &Knowledge<'_>, name: &str) -> Result<Option<Sender>, String> {
     let section = knowledge.section.senders.iter().find(|(workflow, _)| same_name(workflow, name));
     match section {
         None => Ok(None),
         Some((_, SenderSection::Hibob { secret })) => {
-            let secret = secret
-                .read(knowledge.folder)
-                .map_err(|text| Report::new(format!("workflows.senders.{name}.secret: {text}")))?;
-            Ok(Some(Sender::HiBob(Some(secret))))
+            Ok(Some(Sender::HiBob(Some(secret.read(knowledge.folder)?))))
         }
     }
 }
