@@ -22,5 +22,6 @@ pub use document::{Basis, PersonPlan, PlanAction, PlanDocument, PlannedChange, T
 pub use error::JobError;
 pub use feed::{Feed, fingerprint_name, fingerprints, keep_fingerprints, origin};
 pub use people::{Cause, Item};
+pub use report::Listing;
 pub use runner::{CycleReport, RunOptions, Runner, safety_totals};
 pub use undo::UndoPerson;

@@ -1,13 +1,26 @@
 //! From plans to the plan document.
 use std::collections::HashSet;
 
-use hirewire_engine::CompiledSchema;
-use hirewire_engine::{Action, Plan, ReferenceStatus};
+use hirewire_engine::{Action, CompiledSchema, Plan, ReferenceChange, ReferenceStatus};
 use serde_json::Value;
 
 use crate::document::{PersonPlan, PlanAction, PlanDocument, PlannedChange, Warning};
 use crate::entry;
 use crate::people::Decided;
+
+/// Warnings beyond these are not kept; as many rows of an export are (`hirewire_source::Scan::warnings`).
+const MOST_WARNINGS: usize = 100_000;
+
+/// Whom a document lists; everybody counts in its totals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listing {
+    /// Everybody.
+    All,
+    /// Whoever has something to do or to know.
+    Changes,
+    /// Rejected people only: a document that does not grow with the number of accounts that are written.
+    Problems,
+}
 
 /// Adds one person. `arriving` says who gets an account in the same run, so that a manager among them is a change.
 pub(crate) fn add(
@@ -15,13 +28,13 @@ pub(crate) fn add(
     schema: &CompiledSchema,
     decided: &Decided,
     arriving: &dyn Fn(&str) -> bool,
-    all: bool,
+    listing: Listing,
 ) {
     let plan = &decided.plan;
     for warning in &plan.warnings {
         let pending_manager = warning.code == hirewire_engine::WarningCode::ReferenceUnresolved
             && plan.references.iter().all(|r| r.to_source_anchor.as_deref().is_none_or(arriving));
-        if !pending_manager {
+        if !pending_manager && document.warnings.len() < MOST_WARNINGS {
             document.warnings.push(Warning {
                 code: warning.code.code().to_owned(),
                 message: format!("{}: {}", plan.source_anchor, warning.message),
@@ -29,9 +42,15 @@ pub(crate) fn add(
             });
         }
     }
+    if listing == Listing::Problems && !decided.known.stranger && plan.action != Action::Fail {
+        document
+            .totals
+            .add(action(plan.action, !plan.changes.is_empty() || writes_reference(plan, arriving)));
+        return;
+    }
     let person = person(schema, decided, arriving);
     document.totals.add(person.action);
-    if all || person.action != PlanAction::Skip || !is_quiet(plan) {
+    if listing == Listing::All || person.action != PlanAction::Skip || !is_quiet(plan) {
         document.people.push(person);
     }
 }
@@ -48,7 +67,7 @@ pub(crate) fn person(
         let words = "HeldForReview: the number is known with another name and address; somebody has to look";
         (PlanAction::Reject, Some(words.to_owned()))
     } else {
-        (action(plan.action, &changes), reason(plan))
+        (action(plan.action, !changes.is_empty()), reason(plan))
     };
     PersonPlan { anchor: plan.source_anchor.clone(), action, reason, changes }
 }
@@ -81,7 +100,7 @@ fn is_quiet(plan: &Plan) -> bool {
     plan.reason.is_none_or(|reason| reason == hirewire_engine::Reason::RedundantExport)
 }
 
-fn action(action: Action, changes: &[PlannedChange]) -> PlanAction {
+fn action(action: Action, changes: bool) -> PlanAction {
     match action {
         Action::Create => PlanAction::Create,
         Action::Update => PlanAction::Update,
@@ -89,7 +108,7 @@ fn action(action: Action, changes: &[PlannedChange]) -> PlanAction {
         Action::Disable => PlanAction::Disable,
         Action::Delete => PlanAction::Delete,
         // Only a reference to somebody of the same run: it will be written in the second pass.
-        Action::Skip if !changes.is_empty() => PlanAction::Update,
+        Action::Skip if changes => PlanAction::Update,
         Action::Skip => PlanAction::Skip,
         Action::Fail => PlanAction::Reject,
     }
@@ -99,6 +118,15 @@ fn reason(plan: &Plan) -> Option<String> {
     let reason = plan.reason?;
     let words = plan.detail.as_deref().or(plan.scope_evidence.as_deref());
     Some(words.map_or_else(|| reason.code().to_owned(), |words| format!("{reason}: {words}")))
+}
+
+/// Whether a reference is known, or will be when the people of this run have their accounts.
+fn is_written(reference: &ReferenceChange, arriving: &dyn Fn(&str) -> bool) -> bool {
+    reference.status == ReferenceStatus::Set || reference.to_source_anchor.as_deref().is_some_and(arriving)
+}
+
+fn writes_reference(plan: &Plan, arriving: &dyn Fn(&str) -> bool) -> bool {
+    plan.references.iter().any(|reference| is_written(reference, arriving))
 }
 
 fn changes(schema: &CompiledSchema, plan: &Plan, arriving: &dyn Fn(&str) -> bool) -> Vec<PlannedChange> {
@@ -133,8 +161,7 @@ fn changes(schema: &CompiledSchema, plan: &Plan, arriving: &dyn Fn(&str) -> bool
         })
         .collect();
     for reference in &plan.references {
-        let known = reference.status == ReferenceStatus::Set;
-        if known || reference.to_source_anchor.as_deref().is_some_and(arriving) {
+        if is_written(reference, arriving) {
             changes.push(PlannedChange {
                 attribute: reference.attribute.clone(),
                 old: reference.from.clone().map_or(Value::Null, Value::from),

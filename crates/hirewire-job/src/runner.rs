@@ -20,7 +20,7 @@ use crate::entry::{self, Dealt};
 use crate::error::JobError;
 use crate::neighbours::Company;
 use crate::people::{Cause, Decided, Item};
-use crate::report;
+use crate::report::{self, Listing};
 
 /// People that are planned and written together: one transaction of the store, one call of the target.
 const BATCH: usize = 2000;
@@ -54,6 +54,8 @@ pub struct RunOptions<'p> {
     /// People to look at although nothing was uploaded for them: everybody after a change of the schema, people who are
     /// gone from the source for good.
     pub also: Vec<Item>,
+    /// Whom the report's document lists.
+    pub listing: Listing,
     /// Told after each batch how many people were dealt with.
     pub progress: &'p mut (dyn FnMut(u64) + Send),
     /// Asked when the inbox is empty: waits until something arrived (true) or nothing will arrive any more (false).
@@ -84,6 +86,7 @@ struct Run<'r, 'a, T> {
     cycle: Option<(CycleKey, String)>,
     company: Company,
     document: PlanDocument,
+    listing: Listing,
     counts: CycleCounts,
     dealt: u64,
     /// People for whom nothing but a reference is to be written, once it can be resolved.
@@ -117,7 +120,7 @@ impl<T: Target> Runner<'_, T> {
                         self.schema,
                         &decided,
                         &|person| arriving.contains(person),
-                        all,
+                        if all { Listing::All } else { Listing::Changes },
                     );
                 }
             }
@@ -138,7 +141,7 @@ impl<T: Target> Runner<'_, T> {
 
     /// Runs a cycle: the inbox in order of arrival, then whoever is due, then references that can be resolved.
     pub async fn run(&self, options: RunOptions<'_>) -> Result<CycleReport, JobError> {
-        let RunOptions { now, kind, held, also, progress, more } = options;
+        let RunOptions { now, kind, held, also, listing, progress, more } = options;
         let mut run = Run {
             runner: self,
             now,
@@ -147,6 +150,7 @@ impl<T: Target> Runner<'_, T> {
             cycle: None,
             company: Company::default(),
             document: PlanDocument::default(),
+            listing,
             counts: CycleCounts::default(),
             dealt: 0,
             only_waiting: HashSet::new(),
@@ -188,6 +192,7 @@ impl<T: Target> Runner<'_, T> {
             cycle: None,
             company: Company::default(),
             document: PlanDocument::default(),
+            listing: Listing::Changes,
             counts: CycleCounts::default(),
             dealt: 0,
             only_waiting: HashSet::new(),
@@ -291,7 +296,7 @@ impl<T: Target> Run<'_, '_, T> {
             / i64::try_from(count.max(1)).unwrap_or(1);
         let mut people = Vec::with_capacity(decided.len());
         for ((decided, held), exported) in decided.into_iter().zip(held).zip(exported) {
-            report::add(&mut self.document, self.runner.schema, &decided, &|_| false, false);
+            report::add(&mut self.document, self.runner.schema, &decided, &|_| false, self.listing);
             let waits = decided.plan.references.iter().any(|r| r.status == ReferenceStatus::Pending);
             if waits && decided.plan.action == Action::Skip {
                 self.only_waiting.insert(decided.known.anchor().to_owned());

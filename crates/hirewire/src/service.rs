@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 use hirewire_engine::{CompiledSchema, MissingActive, Settings};
-use hirewire_job::{CycleReport, Item, PlanAction, RunOptions, Runner};
+use hirewire_job::{CycleReport, Item, Listing, PlanAction, RunOptions, Runner};
 use hirewire_schema::{Document, Template};
 use hirewire_server::clock::Clock;
 use hirewire_server::log::render::{self, Systems};
@@ -164,6 +164,7 @@ impl Shared {
             kind: CycleKind::Incremental,
             held: Vec::new(),
             also: Vec::new(),
+            listing: Listing::Problems,
             progress: &mut |_| (),
             more: &mut || false,
         }));

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::mpsc;
 
 use hirewire_engine::safety::{Held, Hold};
-use hirewire_job::{CycleReport, Feed as Inbox, JobError, PlanDocument, RunOptions};
+use hirewire_job::{CycleReport, Feed as Inbox, JobError, Listing, PlanDocument, RunOptions};
 use hirewire_source::Reject;
 use hirewire_store::{CycleKind, Pickup};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -46,6 +46,7 @@ pub(crate) fn run(global: &Global, arguments: &SyncArgs, printer: &mut Printer) 
     let mut whole = PlanDocument::default();
     let mut cycles = Vec::new();
     let mut ended = Ended::Done;
+    let listing = if global.output == Output::Json { Listing::Changes } else { Listing::Problems };
     for name in context.job_names(cycle_arguments.job.as_deref())? {
         loop {
             let job = context.job(name)?;
@@ -62,7 +63,7 @@ pub(crate) fn run(global: &Global, arguments: &SyncArgs, printer: &mut Printer) 
             else {
                 return Err(Report::new("stopped; nothing was changed"));
             };
-            let (report, rejects) = apply(&context, &job, &feeds, now, &holds)?;
+            let (report, rejects) = apply(&context, &job, &feeds, now, &holds, listing)?;
             let undelivered = cycle::block_on(job.target.finish_cycle());
             if undelivered > 0 {
                 say(&format!(
@@ -192,6 +193,7 @@ fn apply(
     feeds: &[Feed<'_>],
     now: Timestamp,
     holds: &[Hold],
+    listing: Listing,
 ) -> Result<(CycleReport, Vec<Vec<Reject>>), Report> {
     let expected: u64 =
         feeds.iter().map(|f| (f.scan.counts.new + f.scan.counts.changed + f.leavers.len()) as u64).sum();
@@ -216,6 +218,7 @@ fn apply(
             kind,
             held,
             also,
+            listing,
             progress: &mut |done| bar.set_position(done),
             more: &mut move || arrivals.recv().is_ok(),
         }));
