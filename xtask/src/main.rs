@@ -4,6 +4,7 @@
 //! cargo xtask test              everything, on real parts; closes with `N passed, N failed`
 //! cargo xtask vectors FILE…     any file in the shape of vectors/*.json
 //! cargo xtask bench [NAME…]     ratios against bare peers, measured within one run
+//! cargo xtask schemathesis      requests made up from the OpenAPI description; `--minutes 10`, `--strict`
 //! cargo xtask tidy              the house rules as checks (part of `test`)
 //! ```
 // A tool that people watch at a terminal: printing is its work.
@@ -11,6 +12,7 @@
 
 mod bench;
 mod parts;
+mod schemathesis;
 mod test;
 mod tidy;
 mod vectors;
@@ -29,9 +31,12 @@ fn main() -> ExitCode {
         Some("test") => test::run(&arguments.collect::<Vec<_>>()),
         Some("vectors") => vectors::run(&arguments.collect::<Vec<_>>()),
         Some("bench") => bench::run(&arguments.collect::<Vec<_>>()),
+        Some("schemathesis") => schemathesis::run(&arguments.collect::<Vec<_>>()),
         Some("tidy") => tidy::run(),
         _ => {
-            eprintln!("usage: cargo xtask test | vectors FILE… | bench [NAME…] | tidy");
+            eprintln!(
+                "usage: cargo xtask test | vectors FILE… | bench [NAME…] | schemathesis [--minutes N] | tidy"
+            );
             return ExitCode::from(2);
         }
     };

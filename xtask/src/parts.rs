@@ -40,42 +40,58 @@ pub(crate) fn tools() -> PathBuf {
         .join("test-tools")
 }
 
-/// A Python environment with the official Graph SDK; returns its interpreter.
+/// A Python environment with the official Graph SDK and Schemathesis, as `requirements.txt` pins them; returns its interpreter.
 pub(crate) fn python() -> Result<PathBuf> {
     let folder = tools().join("python");
     let interpreter = folder.join("bin/python");
-    if !folder.join("ready").exists() {
-        println!("test: installing the official Graph SDK for Python into {}", folder.display());
-        check(
-            Command::new("python3").args(["-m", "venv"]).arg(&folder),
-            "python3 -m venv (Debian: python3-venv)",
-        )?;
-        let requirements = crate::root().join("tests/clients/python/requirements.txt");
-        check(
-            Command::new(&interpreter)
-                .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"])
-                .arg(requirements),
-            "pip install",
-        )?;
-        std::fs::write(folder.join("ready"), "")?;
+    let requirements = crate::root().join("tests/clients/python/requirements.txt");
+    if is_fresh(&folder, &requirements)? {
+        return Ok(interpreter);
     }
+    println!("test: installing the Python clients into {}", folder.display());
+    check(
+        Command::new("python3").args(["-m", "venv"]).arg(&folder),
+        "python3 -m venv (Debian: python3-venv)",
+    )?;
+    check(
+        Command::new(&interpreter)
+            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"])
+            .arg(&requirements),
+        "pip install",
+    )?;
+    mark(&folder, &requirements)?;
     Ok(interpreter)
 }
 
-/// The official Graph SDK for JavaScript; returns the folder that holds `node_modules`.
+/// The official Graph SDK for JavaScript, as `package-lock.json` pins it; returns the folder that holds `node_modules`.
 pub(crate) fn javascript() -> Result<PathBuf> {
     let folder = tools().join("javascript");
-    if !folder.join("ready").exists() {
-        println!("test: installing the official Graph SDK for JavaScript into {}", folder.display());
-        std::fs::create_dir_all(&folder)?;
-        let list = crate::root().join("tests/clients/javascript/packages.txt");
-        let packages = std::fs::read_to_string(&list).with_context(|| list.display().to_string())?;
-        let mut command = Command::new("npm");
-        command.args(["install", "--silent", "--no-fund", "--no-audit", "--prefix"]).arg(&folder);
-        check(command.args(packages.split_whitespace()), "npm install (Debian: npm)")?;
-        std::fs::write(folder.join("ready"), "")?;
+    let clients = crate::root().join("tests/clients/javascript");
+    let lock = clients.join("package-lock.json");
+    if is_fresh(&folder, &lock)? {
+        return Ok(folder);
     }
+    println!("test: installing the JavaScript clients into {}", folder.display());
+    std::fs::create_dir_all(&folder)?;
+    for name in ["package.json", "package-lock.json"] {
+        std::fs::copy(clients.join(name), folder.join(name))?;
+    }
+    let mut command = Command::new("npm");
+    command.args(["ci", "--silent", "--no-fund", "--no-audit", "--prefix"]).arg(&folder);
+    check(&mut command, "npm ci (Debian: npm)")?;
+    mark(&folder, &lock)?;
     Ok(folder)
+}
+
+/// Whether a folder holds what a list names now.
+fn is_fresh(folder: &Path, list: &Path) -> Result<bool> {
+    let wanted = std::fs::read(list).with_context(|| list.display().to_string())?;
+    Ok(std::fs::read(folder.join("ready")).is_ok_and(|found| found == wanted))
+}
+
+fn mark(folder: &Path, list: &Path) -> Result<()> {
+    std::fs::copy(list, folder.join("ready"))?;
+    Ok(())
 }
 
 fn check(command: &mut Command, what: &str) -> Result<()> {

@@ -79,7 +79,19 @@ pub(crate) fn metrics(app: &App, _: &Request) -> Result<Answer, ApiError> {
 
 /// `GET /openapi.json`.
 pub(crate) fn openapi(_: &App, request: &Request) -> Result<Answer, ApiError> {
-    let mut document = openapi::document();
+    description(request, openapi::Part::Api)
+}
+
+/// `GET /_emulator/openapi.json`.
+pub(crate) fn emulator_openapi(app: &App, request: &Request) -> Result<Answer, ApiError> {
+    match app.emulator {
+        Some(_) => description(request, openapi::Part::Emulator),
+        None => Err(ApiError::no_such_segment("_emulator")),
+    }
+}
+
+fn description(request: &Request, part: openapi::Part) -> Result<Answer, ApiError> {
+    let mut document = openapi::document(part);
     document["servers"] = json!([{ "url": request.head.base }]);
     Ok(Answer::bytes(StatusCode::OK, "application/json", document.to_string()))
 }

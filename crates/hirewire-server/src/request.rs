@@ -130,12 +130,21 @@ impl Request {
         })
     }
 
-    /// Reads the body as JSON; nothing counts as `{}`.
-    pub fn json_or_empty(&self) -> Result<serde_json::Value, ApiError> {
+    /// Reads the body as a JSON object; nothing counts as `{}`.
+    pub fn json_or_empty<T: DeserializeOwned + Default>(&self) -> Result<T, ApiError> {
         if self.body.iter().all(u8::is_ascii_whitespace) {
-            return Ok(serde_json::Value::Object(serde_json::Map::new()));
+            return Ok(T::default());
         }
-        self.json()
+        self.json_object()
+    }
+
+    /// Reads the body as a JSON object; a list is none, though serde would read one into a structure.
+    pub fn json_object<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
+        let object: serde_json::Map<String, serde_json::Value> = self.json()?;
+        serde_json::from_value(serde_json::Value::Object(object)).map_err(|error| {
+            ApiError::bad_request("A member of the request payload has another type than expected.")
+                .with_detail("JsonType", None, format!("{error}"))
+        })
     }
 }
 

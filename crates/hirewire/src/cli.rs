@@ -468,6 +468,9 @@ pub(crate) struct EmulatorArgs {
     /// Seconds that a log record stays hidden; the real service takes 300 to 600.
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     pub(crate) log_delay: u64,
+    /// A certificate (PEM or DER, RSA) that the client may sign assertions with, besides its secret.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) certificate: Option<PathBuf>,
     /// Give tokens to callers on this machine who ask the managed identity endpoints, as a virtual machine in Azure does.
     #[arg(long)]
     pub(crate) managed_identity: bool,

@@ -2,6 +2,7 @@
 use hirewire_store::{Cycle, CycleState, Job, NewJob, ScheduleState};
 use http::StatusCode;
 use jiff::Timestamp;
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -164,16 +165,27 @@ pub fn pause(app: &App, request: &Request) -> Result<Answer, ApiError> {
     Ok(Answer::no_content())
 }
 
+#[derive(Default, Deserialize)]
+struct Restart {
+    criteria: Option<Criteria>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Criteria {
+    reset_scope: Option<String>,
+}
+
 /// `POST …/restart` with `{"criteria":{"resetScope":"…"}}`. In open mode what waits in a stopped job's queue is dropped only
 /// with scope `Full` or `?purge=true` (spec/inbound-api.md §12).
 pub fn restart(app: &App, request: &Request) -> Result<Answer, ApiError> {
     let job = find(app, request)?;
-    let body = request.json_or_empty()?;
-    let text = body["criteria"]["resetScope"].as_str().unwrap_or_default();
-    let (mut scopes, full) = reset_scopes(text)?;
+    let purge = request.head.query.flag("purge")?;
+    let body: Restart = request.json_or_empty()?;
+    let text = body.criteria.and_then(|criteria| criteria.reset_scope).unwrap_or_default();
+    let (mut scopes, full) = reset_scopes(&text)?;
     let stopped = job.schedule != ScheduleState::Active;
-    scopes.purge_queue =
-        stopped && (app.settings.rules.restart_purges || full || request.head.query.is_true("purge"));
+    scopes.purge_queue = stopped && (app.settings.rules.restart_purges || full || purge);
     app.service.restart(&job, scopes)?;
     Ok(Answer::no_content())
 }
@@ -221,44 +233,68 @@ pub fn delete(app: &App, request: &Request) -> Result<Answer, ApiError> {
     Ok(Answer::no_content())
 }
 
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct JobChange {
+    schedule: Option<Schedule>,
+    synchronization_job_settings: Option<Vec<Setting>>,
+}
+
+#[derive(Deserialize)]
+struct Schedule {
+    state: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Setting {
+    name: String,
+    value: Option<String>,
+}
+
 /// `PATCH …/jobs/{id}`: settings are replaced by name, `schedule.state` starts or pauses.
 pub fn patch(app: &App, request: &Request) -> Result<Answer, ApiError> {
     if !app.settings.rules.lenient_routes {
         return Err(ApiError::unknown_route(&request.head.uri()));
     }
     let mut job = find(app, request)?;
-    let body: Value = request.json()?;
-    if let Some(given) = body["synchronizationJobSettings"].as_array() {
+    let body: JobChange = request.json_object()?;
+    let state = body.schedule.and_then(|schedule| schedule.state).unwrap_or_default().to_ascii_lowercase();
+    if !["", "active", "paused", "disabled"].contains(&state.as_str()) {
+        return Err(ApiError::bad_request("The schedule's state is not known.").with_detail(
+            "ScheduleState",
+            Some("schedule.state".into()),
+            "Active, Paused or Disabled is expected",
+        ));
+    }
+    if let Some(given) = &body.synchronization_job_settings {
         job.settings = merged_settings(&job.settings, given).to_string();
         app.store.update_job(&job)?;
         app.service.changed(&job);
     }
-    match body["schedule"]["state"].as_str() {
-        Some(state) if state.eq_ignore_ascii_case("Active") => app.service.start(&job)?,
-        Some(state) if state.eq_ignore_ascii_case("Paused") || state.eq_ignore_ascii_case("Disabled") => {
-            app.service.pause(&job)?
-        }
+    match state.as_str() {
+        "active" => app.service.start(&job)?,
+        "paused" | "disabled" => app.service.pause(&job)?,
         _ => {}
     }
     let job = find(app, request)?;
     Ok(Answer::ok(&entity(app, request, &job)?))
 }
 
-fn merged_settings(stored: &str, given: &[Value]) -> Value {
+fn merged_settings(stored: &str, given: &[Setting]) -> Value {
     let mut settings: Vec<Value> = serde_json::from_str(stored).unwrap_or_default();
     for setting in given {
-        settings.retain(|known| known["name"] != setting["name"]);
-        settings.push(json!({ "name": setting["name"], "value": setting["value"] }));
+        settings.retain(|known| known["name"] != setting.name.as_str());
+        settings.push(json!({ "name": setting.name, "value": setting.value }));
     }
     Value::Array(settings)
 }
 
 /// `POST …/validateCredentials`, before or after a job exists.
 pub fn validate_credentials(app: &App, request: &Request) -> Result<Answer, ApiError> {
-    let body = request.json_or_empty()?;
+    let body: Map<String, Value> = request.json_or_empty()?;
     if request.params.get("job").is_empty() {
         apps::for_job(app, &request.head, request.params.get("sp"))?;
-        if body["templateId"].as_str().is_some_and(|id| templates::by_id(id).is_none()) {
+        if body.get("templateId").and_then(Value::as_str).is_some_and(|id| templates::by_id(id).is_none()) {
             return Err(ApiError::bad_request("The template is not known."));
         }
         return Ok(Answer::no_content());
@@ -373,7 +409,7 @@ mod tests {
     fn settings_are_replaced_by_name_and_others_kept() {
         let merged = merged_settings(
             r#"[{"name":"A","value":"1"},{"name":"B","value":"2"}]"#,
-            &[json!({"name":"A","value":"3"})],
+            &[Setting { name: "A".into(), value: Some("3".into()) }],
         );
         assert_eq!(merged, json!([{"name":"B","value":"2"},{"name":"A","value":"3"}]));
     }

@@ -26,9 +26,9 @@ const LARGEST_PAGE: usize = 1_000;
 pub fn list(app: &App, request: &Request) -> Result<Answer, ApiError> {
     let query = &request.head.query;
     let filter = filter(app, request)?;
-    let after = query.get("skiptoken").map(str::parse::<LogPosition>).transpose()?;
+    let after = query.given("skiptoken").map(str::parse::<LogPosition>).transpose()?;
     let top = query.number("top")?.unwrap_or(DEFAULT_PAGE).min(LARGEST_PAGE);
-    let count = match query.is_true("count") {
+    let count = match query.flag("count")? {
         true => Some(app.store.count_log(Some(&filter))? as usize),
         false => None,
     };
@@ -91,7 +91,7 @@ fn filter(app: &App, request: &Request) -> Result<LogFilter, ApiError> {
         let until = now.saturating_sub(rules.log_delay).unwrap_or(Timestamp::MIN);
         parts.push(time(Comparison::LessOrEqual, until));
     }
-    if let Some(text) = request.head.query.get("filter").map(str::trim).filter(|text| !text.is_empty()) {
+    if let Some(text) = request.head.query.given("filter") {
         parts.push(translate::filter(&Filter::parse(text)?, &app.settings.tenant.to_string())?);
     }
     Ok(LogFilter::And(parts))

@@ -59,7 +59,7 @@ pub fn provision(app: &App, request: &Request) -> Result<Answer, ApiError> {
             "The parameters must name 1 to {MOST_SUBJECTS} subjects; for an API-driven job objectId is the person's externalId."
         )));
     }
-    let dry_run = request.head.query.is_true("dryrun");
+    let dry_run = request.head.query.flag("dryrun")?;
     let mut last = None;
     for (parameter, subject) in wanted {
         let outcome = app.service.provision_on_demand(

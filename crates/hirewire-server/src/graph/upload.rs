@@ -203,7 +203,7 @@ fn finish(
             origin: None,
         })
         .collect();
-    if head.query.is_true("dryrun") {
+    if head.query.flag("dryrun")? {
         let plan = app.service.plan_only(job, operations)?;
         return Ok(with_warnings(Answer::ok(&plan), &warnings));
     }

@@ -34,7 +34,7 @@ pub fn list(app: &App, request: &Request) -> Result<Answer, ApiError> {
     let query = &request.head.query;
     let top = query.number("top")?.unwrap_or(50).clamp(1, 500);
     let before = query
-        .get("skiptoken")
+        .given("skiptoken")
         .map(|token| token.parse().map(UploadId).map_err(|_| ApiError::bad_request("Invalid skip token.")))
         .transpose()?;
     let uploads = app.store.uploads(Some(job.key), before, top)?;

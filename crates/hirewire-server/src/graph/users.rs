@@ -94,7 +94,7 @@ fn collection(app: &App, request: &Request) -> Result<Collection, ApiError> {
 
 /// `employeeId eq '204001'`, the query that testers send, need not read the whole directory.
 fn sole_equality(query: &Query) -> Result<Option<(String, String)>, ApiError> {
-    let Some(text) = query.get("filter") else { return Ok(None) };
+    let Some(text) = query.given("filter") else { return Ok(None) };
     Ok(match Filter::parse(text)? {
         Filter::Compare { path, operator: Operator::Eq, value: Literal::Text(value) }
             if path.fold.is_none() && !path.text.contains('/') =>

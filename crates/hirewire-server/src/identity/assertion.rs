@@ -82,7 +82,8 @@ fn check_claims(
             "Client assertion is not within its valid time range. Check the clock of the machine that signs it.",
         ));
     }
-    let exp = claims.get("exp").and_then(Value::as_i64).unwrap_or(i64::MAX);
+    // MSAL for Python writes it with a fraction.
+    let exp = claims.get("exp").and_then(Value::as_f64).map_or(i64::MAX, |exp| exp.ceil() as i64);
     if exp - now > LONGEST_LIFE {
         return Err(TokenError::invalid_client(
             700024,

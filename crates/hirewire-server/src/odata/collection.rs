@@ -60,8 +60,8 @@ impl Collection {
     pub fn page(mut self, query: &Query) -> Result<Page, ApiError> {
         retain(&mut self.objects, query)?;
         sort(&mut self.objects, &query.order()?);
-        let count = query.is_true("count").then_some(self.objects.len());
-        let skip = match query.get("skiptoken") {
+        let count = query.flag("count")?.then_some(self.objects.len());
+        let skip = match query.given("skiptoken") {
             Some(token) => token.parse().map_err(|_| {
                 ApiError::bad_request("Invalid skip token.").with_detail(
                     "QueryOption",
@@ -104,7 +104,7 @@ pub fn selected(object: Value, select: &[String]) -> Value {
 }
 
 fn retain(objects: &mut Vec<Value>, query: &Query) -> Result<(), ApiError> {
-    if let Some(text) = query.get("filter") {
+    if let Some(text) = query.given("filter") {
         let filter = Filter::parse(text)?;
         objects.retain(|object| filter.matches(object));
     }

@@ -40,30 +40,47 @@ impl Query {
         &self.pairs
     }
 
+    /// The first value of an option that is not empty; `name` in lower case without `$`.
+    pub fn given(&self, name: &str) -> Option<&str> {
+        self.get(name).map(str::trim).filter(|value| !value.is_empty())
+    }
+
     /// The first value of an option; `name` in lower case without `$`.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.pairs.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
     }
 
-    /// Whether an option is `true`.
-    pub fn is_true(&self, name: &str) -> bool {
-        self.get(name).is_some_and(|value| value.eq_ignore_ascii_case("true"))
+    /// An option that is `true` or `false`, or 400: whoever writes `dryRun=yes` must not be taken for `false`.
+    pub fn flag(&self, name: &str) -> Result<bool, ApiError> {
+        let text = self.get(name).unwrap_or("false").trim();
+        if text.eq_ignore_ascii_case("true") {
+            return Ok(true);
+        }
+        if text.eq_ignore_ascii_case("false") {
+            return Ok(false);
+        }
+        let shown = shorten(text);
+        Err(ApiError::bad_request(format!("Invalid value '{shown}' for the query option '{name}' found."))
+            .with_detail("QueryOption", Some(name.to_owned()), "true or false is expected"))
     }
 
     /// A whole number ≥ 0, or 400.
     pub fn number(&self, name: &str) -> Result<Option<usize>, ApiError> {
         let Some(text) = self.get(name) else { return Ok(None) };
-        text.trim().parse().map(Some).map_err(|_| {
-            ApiError::bad_request(format!(
-                "Invalid value '{}' for ${name} query option found.",
-                shorten(text)
-            ))
-            .with_detail(
-                "QueryOption",
-                Some(format!("${name}")),
-                "a whole number of 0 or more is expected",
-            )
-        })
+        let text = text.trim();
+        if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+            // More than this machine can count is as much as there is.
+            return Ok(Some(text.parse().unwrap_or(usize::MAX)));
+        }
+        let error = ApiError::bad_request(format!(
+            "Invalid value '{}' for ${name} query option found.",
+            shorten(text)
+        ));
+        Err(error.with_detail(
+            "QueryOption",
+            Some(format!("${name}")),
+            "a whole number of 0 or more is expected",
+        ))
     }
 
     /// `$select`, split; empty means everything.

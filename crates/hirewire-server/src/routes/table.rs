@@ -481,6 +481,11 @@ pub const ROWS: &[Row] = &[
     // The emulator.
     row(
         Area::Root,
+        "_emulator/openapi.json",
+        &[get(Need::LoopbackOrToken, operations::emulator_openapi, "The description of these controls")],
+    ),
+    row(
+        Area::Root,
         "_emulator/clock",
         &[
             get(Need::LoopbackOrToken, emulator::clock, "Read the clock"),

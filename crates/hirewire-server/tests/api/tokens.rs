@@ -215,7 +215,7 @@ async fn certificate_assertions_old_and_new() {
             Algorithm::RS256 => header.x5t = known.thumbprint_sha1.clone(),
             _ => header.x5t_s256 = known.thumbprint_sha256.clone(),
         }
-        let mut claims = json!({ "aud": url, "iss": CLIENT, "sub": CLIENT, "jti": uuid::Uuid::new_v4().to_string(), "nbf": now(), "exp": now() + 300 });
+        let mut claims = json!({ "aud": url, "iss": CLIENT, "sub": CLIENT, "jti": uuid::Uuid::new_v4().to_string(), "nbf": now(), "exp": now() as f64 + 300.25 });
         for (name, value) in changes.as_object().expect("object") {
             claims[name] = value.clone();
         }

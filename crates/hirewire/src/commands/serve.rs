@@ -1,10 +1,11 @@
 //! `hirewire serve` and `hirewire emulator`: the Graph-compatible API.
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use hirewire_engine::Settings as EngineSettings;
+use hirewire_server::registration::certificate_credential;
 use hirewire_server::{App, Clock, Listening, Mode, Settings, bootstrap, listener};
 use hirewire_store::{Options, Store};
 use hirewire_target::embedded::{EmbeddedDirectory, EmbeddedOptions};
@@ -156,6 +157,9 @@ pub(crate) fn emulator(
         .map_err(|error| Report::new(error.to_string()))?;
     let tenant = bootstrap::bootstrap(&app, "Hirewire emulator", "API2AAD")
         .map_err(|error| Report::new(format!("the tenant cannot be made: {error}")))?;
+    if let Some(path) = &arguments.certificate {
+        add_certificate(&app, &tenant.client_id, path)?;
+    }
     if arguments.managed_identity {
         app.settings.managed_identity = Some(tenant.client_id.clone());
         app.settings.identity_header = Some(Uuid::new_v4().simple().to_string());
@@ -183,6 +187,15 @@ pub(crate) fn emulator(
         let _ = std::fs::remove_dir_all(&folder);
     }
     result
+}
+
+/// Registers a certificate of the emulated tenant's client.
+fn add_certificate(app: &App, client_id: &str, path: &Path) -> Result<(), Report> {
+    let bytes = std::fs::read(path).map_err(|error| report::file(path, "read", &error))?;
+    let (credential, expires) =
+        certificate_credential(&bytes).map_err(|error| Report::new(error.to_string()).at(path))?;
+    let (id, now) = (Uuid::new_v4().to_string(), app.clock.now());
+    Ok(app.store.add_credential(client_id, &id, "certificate", credential, now, expires)?)
 }
 
 /// What the listener needs for TLS.

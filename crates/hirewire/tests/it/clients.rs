@@ -13,9 +13,14 @@ struct Emulator {
 
 impl Emulator {
     fn start(folder: &Path) -> Self {
+        Self::start_with(folder, &[])
+    }
+
+    fn start_with(folder: &Path, more: &[&std::ffi::OsStr]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_hirewire"))
             .args(["emulator", "--open", "--output", "json", "--folder"])
             .arg(folder)
+            .args(more)
             .stdout(Stdio::piped())
             .spawn()
             .expect("the binary runs");
@@ -63,12 +68,35 @@ fn installed(variable: &str) -> PathBuf {
     }
 }
 
-#[test]
-fn the_python_sdk() {
+/// Runs one of the Python clients against an emulator in open mode.
+fn python(script: &str, arguments: &[&str]) {
     let folder = tempfile::tempdir().expect("a folder");
     let emulator = Emulator::start(folder.path());
-    let script = repository().join("tests/clients/python/provision.py");
-    emulator.run(Command::new(installed("HIREWIRE_TEST_PYTHON")).arg(script));
+    let script = repository().join("tests/clients/python").join(script);
+    emulator.run(Command::new(installed("HIREWIRE_TEST_PYTHON")).arg(script).args(arguments));
+}
+
+/// A short while of what `cargo xtask schemathesis` does for ten minutes.
+#[test]
+fn made_up_requests_get_the_described_answers() {
+    python("fuzz.py", &["40"]);
+}
+
+#[test]
+fn other_python_clients() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (python, script) =
+        (installed("HIREWIRE_TEST_PYTHON"), repository().join("tests/clients/python/others.py"));
+    let made = Command::new(&python).arg(&script).arg("--certificate").arg(folder.path()).status();
+    assert!(made.expect("python runs").success());
+    let certificate = folder.path().join("certificate.pem");
+    let emulator = Emulator::start_with(folder.path(), &["--certificate".as_ref(), certificate.as_os_str()]);
+    emulator.run(Command::new(python).arg(script).env("HIREWIRE_CERTIFICATE", folder.path()));
+}
+
+#[test]
+fn the_python_sdk() {
+    python("provision.py", &[]);
 }
 
 #[test]
