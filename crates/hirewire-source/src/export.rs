@@ -13,19 +13,21 @@ use crate::rejected::write_rows;
 use crate::row::{Checked, Row, check};
 use hirewire_expression::{DateTime, Environment, SeededRandom};
 use jiff::civil::Date;
+use regex::bytes::Regex;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 /// The files of one export, found and looked at, but not yet read.
 #[derive(Debug)]
 pub struct Export {
-    config: SourceConfig,
+    pub(crate) config: SourceConfig,
     base_dir: PathBuf,
-    facts: Vec<Facts>,
+    pub(crate) facts: Vec<Facts>,
     paths: Vec<PathBuf>,
-    layout: Layout,
+    pub(crate) layout: Layout,
     /// Whether a pattern found the files.
     found: bool,
+    trailer: Option<Regex>,
     /// Standard input as a file.
     spool: Option<tempfile::NamedTempFile>,
 }
@@ -150,6 +152,7 @@ impl Export {
         let layout = Layout::compile(config, json)?;
         Mapper::new(&layout, &config.lifecycle)?;
         let found = config.files.entries().iter().any(|e| is_pattern(base_dir, e));
+        let trailer = config.trailer.as_ref().and_then(|t| Regex::new(&t.pattern).ok());
         Ok(Self {
             config: config.clone(),
             base_dir: base_dir.to_path_buf(),
@@ -157,6 +160,7 @@ impl Export {
             paths,
             layout,
             found,
+            trailer,
             spool,
         })
     }
@@ -167,6 +171,10 @@ impl Export {
         let files = batch.files.iter().map(|f| f.display().to_string()).collect();
         let config = SourceConfig { files: Files::Many(files), ..config.clone() };
         Ok(Self { found, ..Self::open(&config, base_dir)? })
+    }
+
+    pub(crate) fn is_trailer(&self, record: &[u8]) -> bool {
+        self.trailer.as_ref().is_some_and(|t| t.is_match(record))
     }
 
     /// The files in the order in which they are read.
@@ -189,7 +197,7 @@ impl Export {
     ) -> Result<Vec<Reject>, SourceError> {
         let mapper = Mapper::new(&self.layout, &self.config.lifecycle)?;
         let random = SeededRandom::new(scan.as_of.day().unsigned_abs().into());
-        let environment = Environment::new(midnight(scan.as_of)?, &random);
+        let environment = environment(scan.as_of, &random)?;
         let mut rejects = Vec::new();
         let (mut row, mut checked, mut json) = (Row::default(), Checked::default(), String::new());
         let mut selected = scan.selected.iter().peekable();
@@ -200,13 +208,11 @@ impl Export {
             }
             let mut reader = RecordReader::open(facts, &self.config)?;
             let (places, _) = reader.places(&self.layout);
-            let trailer =
-                self.config.trailer.as_ref().and_then(|t| regex::bytes::Regex::new(&t.pattern).ok());
             while let Some(found) = reader.next()? {
                 let Some(next) = selected.peek() else { break };
                 record += 1;
                 if record != next.record {
-                    if trailer.as_ref().is_some_and(|t| t.is_match(reader.raw())) {
+                    if self.is_trailer(reader.raw()) {
                         record -= 1;
                     }
                     continue;
@@ -286,6 +292,11 @@ fn spooled(input: &mut impl std::io::Read) -> Result<tempfile::NamedTempFile, So
     let mut file = tempfile::NamedTempFile::new().map_err(fail)?;
     std::io::copy(input, &mut file).map_err(fail)?;
     Ok(file)
+}
+
+/// What the column map sees of the world: the day, and numbers that are the same in each run of it.
+pub(crate) fn environment<'r>(day: Date, random: &'r SeededRandom) -> Result<Environment<'r>, SourceError> {
+    Ok(Environment::new(midnight(day)?, random))
 }
 
 /// Midnight of a day: what `Now()` means in the column map.

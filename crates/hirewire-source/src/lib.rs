@@ -28,6 +28,7 @@ mod row;
 mod shape;
 mod sheet;
 mod sniff;
+mod stream;
 mod text;
 
 pub use batches::{Batch, batches};
@@ -38,3 +39,4 @@ pub use fingerprints::{Entry, Fingerprints, Reading};
 pub use mapping::LIFECYCLE;
 pub use pickup::{content_hash, file_away, find_files};
 pub use sniff::{Guess, Proposal, sniff};
+pub use stream::Streamed;

@@ -25,13 +25,13 @@ pub(crate) struct Handles {
 }
 
 impl Handles {
-    fn collect(
+    pub(crate) fn collect(
         files: &[Facts],
         config: &SourceConfig,
         layout: &Layout,
         by: &Handle,
         seed: u64,
-        wanted: &HashSet<u64>,
+        wanted: Option<&HashSet<u64>>,
     ) -> Result<Self, SourceError> {
         let mut handles = Self::default();
         let mut row = Row::default();
@@ -52,7 +52,7 @@ impl Handles {
                     handles.texts.remove(&handle);
                     continue;
                 }
-                if wanted.contains(&handle) {
+                if wanted.is_none_or(|w| w.contains(&handle)) {
                     handles.texts.insert(handle, row.value(layout.key).to_string());
                 }
             }
@@ -76,7 +76,7 @@ impl Pass<'_> {
             return Ok(());
         }
         let handles = match &layout.by {
-            Some(by) => Some(Handles::collect(files, config, layout, by, known.seed(), &wanted)?),
+            Some(by) => Some(Handles::collect(files, config, layout, by, known.seed(), Some(&wanted))?),
             None => None,
         };
         let resolve = |reference: u64| match &handles {

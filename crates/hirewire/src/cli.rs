@@ -55,6 +55,10 @@ pub(crate) enum Command {
     Plan(PlanArgs),
     /// Plan, then apply.
     Sync(SyncArgs),
+    /// The export as SCIM bulk requests, one a line, for any endpoint that takes them, such as Entra's bulkUpload.
+    ///
+    /// Every usable row, without comparing it with earlier runs; the project's state is neither read nor changed.
+    Bulk(BulkArgs),
     /// The provisioning log, newest first.
     Logs(LogsArgs),
     /// Where each of a person's values came from, or what an error or skip code means.
@@ -103,6 +107,25 @@ pub(crate) enum Command {
     Workflow(WorkflowCommand),
     /// The JSON Schema of hirewire.toml, for editors.
     ConfigSchema,
+}
+
+/// What `bulk` reads and where it writes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct BulkArgs {
+    /// Files to read instead of the source's own; `-` is standard input.
+    pub(crate) files: Vec<String>,
+    /// The source; needed only where the project has several.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) source: Option<String>,
+    /// Operations in a request.
+    #[arg(long, default_value_t = 50)]
+    pub(crate) size: usize,
+    /// Write into this file instead of standard output.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// What `Now()` means in the column map.
+    #[arg(long, value_name = "DATE")]
+    pub(crate) as_of: Option<String>,
 }
 
 /// Which job, where a project has several.

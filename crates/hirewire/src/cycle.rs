@@ -143,13 +143,18 @@ fn next_batch(
 
 /// The source's settings with the files of the command line in place of its own.
 fn with_files(config: &SourceConfig, arguments: &CycleArgs) -> SourceConfig {
+    reading(config, &arguments.files)
+}
+
+/// A source's settings that read other files, where there are some.
+pub(crate) fn reading(config: &SourceConfig, files: &[String]) -> SourceConfig {
     let mut config = config.clone();
-    if !arguments.files.is_empty() {
+    if !files.is_empty() {
         let absolute = |file: &String| match file.as_str() {
             "-" => "-".to_owned(),
             path => session::path(Path::new(path)).display().to_string(),
         };
-        config.files = Files::Many(arguments.files.iter().map(absolute).collect());
+        config.files = Files::Many(files.iter().map(absolute).collect());
     }
     config
 }

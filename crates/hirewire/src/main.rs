@@ -87,6 +87,7 @@ fn run(cli: &Cli, printer: &mut Printer) -> Result<u8, Report> {
             })
         }
         Command::Demo(arguments) => commands::demo::run(arguments, printer).map(|()| DONE),
+        Command::Bulk(arguments) => commands::bulk::run(global, arguments).map(|()| DONE),
         Command::Logs(arguments) => commands::logs::run(global, arguments, printer).map(|()| DONE),
         Command::Cycles(arguments) => commands::logs::cycles(global, arguments, printer).map(|()| DONE),
         Command::Upcoming(arguments) => commands::logs::upcoming(global, arguments, printer).map(|()| DONE),

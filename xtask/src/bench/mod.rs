@@ -1,7 +1,9 @@
 //! `cargo xtask bench [NAME…]`: ratios against bare peers, measured within one run.
 //!
 //! Absolute times of a shared machine mean little; each figure divides ours by a peer that did the same work a moment before.
-//! Names: `scan`, `first-sync`, `no-change`; `--rows N` sets the size of the large export (default 1,000,000).
+//! Names: `scan`, `bulk`, `first-sync`, `no-change`; `--rows N` sets the size of the large export (default 1,000,000).
+mod bulk;
+mod by_hand;
 mod measure;
 mod people;
 mod report;
@@ -29,7 +31,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<bool> {
     let named: Vec<&str> = arguments
         .iter()
         .map(String::as_str)
-        .filter(|a| ["scan", "first-sync", "no-change"].contains(a))
+        .filter(|a| ["scan", "bulk", "first-sync", "no-change"].contains(a))
         .collect();
     let wanted = |name: &str| named.is_empty() || named.contains(&name);
     let folder = crate::parts::tools().parent().context("target folder")?.join("bench");
@@ -43,6 +45,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<bool> {
     let mut figures = Vec::new();
     if wanted("scan") {
         figures.push(scan(&large)?);
+    }
+    if wanted("bulk") {
+        figures.extend(bulk::bulk(&binary, &large, rows, &folder)?);
     }
     if wanted("no-change") {
         figures.extend(no_change(&binary, &large, &folder)?);
@@ -87,6 +92,11 @@ fn project(binary: &Path, folder: &Path, export: &Path) -> Result<()> {
     std::fs::create_dir_all(folder)?;
     measure::process(Command::new(binary).arg("-C").arg(folder).arg("init").arg("--from").arg(export), &[0])?;
     Ok(())
+}
+
+/// Bytes in words.
+fn mib(bytes: u64) -> String {
+    format!("{:.0} MiB", bytes as f64 / 1_048_576.0)
 }
 
 fn median(mut times: Vec<Duration>) -> f64 {
@@ -159,7 +169,7 @@ fn no_change(binary: &Path, export: &Path, folder: &Path) -> Result<Vec<Figure>>
             ratio: peak as f64 / (128.0 * 1024.0 * 1024.0),
             limit: 1.0,
             at_most: true,
-            detail: format!("{:.0} MiB", peak as f64 / 1_048_576.0),
+            detail: mib(peak),
         },
     ])
 }

@@ -1,5 +1,6 @@
 //! One module per command, or per family of commands.
 pub(crate) mod app;
+pub(crate) mod bulk;
 mod codes;
 pub(crate) mod control;
 pub(crate) mod demo;
