@@ -5,12 +5,14 @@
 //! cargo xtask vectors FILE…     any file in the shape of vectors/*.json
 //! cargo xtask bench [NAME…]     ratios against bare peers, measured within one run
 //! cargo xtask schemathesis      requests made up from the OpenAPI description; `--minutes 10`, `--strict`
+//! cargo xtask fuzz [NAME…]      damaged input: readers, config, expressions; --minutes N, --seed N, --replay N
 //! cargo xtask tidy              the house rules as checks (part of `test`)
 //! ```
 // A tool that people watch at a terminal: printing is its work.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod bench;
+mod fuzz;
 mod parts;
 mod schemathesis;
 mod test;
@@ -32,10 +34,11 @@ fn main() -> ExitCode {
         Some("vectors") => vectors::run(&arguments.collect::<Vec<_>>()),
         Some("bench") => bench::run(&arguments.collect::<Vec<_>>()),
         Some("schemathesis") => schemathesis::run(&arguments.collect::<Vec<_>>()),
+        Some("fuzz") => fuzz::run(&arguments.collect::<Vec<_>>()),
         Some("tidy") => tidy::run(),
         _ => {
             eprintln!(
-                "usage: cargo xtask test | vectors FILE… | bench [NAME…] | schemathesis [--minutes N] | tidy"
+                "usage: cargo xtask test | vectors FILE… | bench [NAME…] | schemathesis [--minutes N] | fuzz [NAME…] | tidy"
             );
             return ExitCode::from(2);
         }
