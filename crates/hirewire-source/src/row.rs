@@ -294,6 +294,10 @@ pub(crate) fn check(layout: &Layout, row: &Row, out: &mut Checked) -> Result<(),
             }
             continue;
         }
+        if at == layout.key {
+            // It is what the person is called everywhere, whatever else the column is mapped to.
+            continue;
+        }
         if Some(at) == layout.reference && is_nobody(value) {
             out.instead.push((at, String::new()));
             continue;

@@ -3,3 +3,4 @@
 mod exports;
 mod rows;
 mod samples;
+mod unseen;

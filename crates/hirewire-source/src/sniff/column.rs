@@ -1,7 +1,7 @@
 //! What the values of one column look like.
 
 use super::table::Table;
-use super::words::{Role, Standing, WORDS, fit, squash, standing};
+use super::words::{Role, Standing, fit, roles, squash, standing};
 use crate::dates::{DateFormat, Parsed};
 use jiff::civil::Date;
 use std::collections::{HashMap, HashSet};
@@ -181,7 +181,7 @@ impl Seen {
 
     /// The role that the name suggests, and how strongly.
     pub(crate) fn named(&self) -> Vec<(Role, u32)> {
-        let mut fits: Vec<(Role, u32)> = WORDS
+        let mut fits: Vec<(Role, u32)> = roles()
             .iter()
             .map(|(role, words)| {
                 (

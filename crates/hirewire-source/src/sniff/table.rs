@@ -1,7 +1,7 @@
 //! Reads the beginning of an unknown file as a table: which lines are titles, header, data and trailer.
 
 use super::Guess;
-use super::words::{WORDS, fit, squash};
+use super::words::{fit, roles, squash};
 use crate::clean::clean_into;
 use crate::config::{Files, Format, Header, Presence, Quote, SourceConfig, Trailer};
 use crate::delimited::{Cells, DelimitedReader, Dialect};
@@ -151,7 +151,9 @@ fn take_trailer(
         let records = at - header;
         let trailer = trailer_of(row, raw, table, records, *line as usize);
         // Only the last line may be an unknown number; above it a line must say what it is.
-        match trailer.or_else(|| note_of(row, table).map(|pattern| (pattern, "the last line is no person"))) {
+        let unnamed =
+            || note_of(row, table).or_else(|| sums_of(row, raw)).map(|t| (t, "the last line is no person"));
+        match trailer.or_else(unnamed) {
             Some(trailer) => found.push(trailer),
             None => break,
         }
@@ -184,6 +186,16 @@ fn take_trailer(
     let pattern = if patterns.len() == 1 { first.clone() } else { patterns.join("|") };
     guesses.push(Guess::new("trailer", pattern.clone(), *why, true));
     config.trailer = Some(Trailer { pattern, counts_all_lines });
+}
+
+/// Sums below columns, and nothing that could name a person.
+fn sums_of(row: &[String], raw: &str) -> Option<Trailer> {
+    let filled: Vec<&String> = row.iter().filter(|c| !c.is_empty()).collect();
+    let number = |c: &&String| c.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b',' | b'-'));
+    let fits =
+        row.len() > 3 && row[0].is_empty() && (1..4).contains(&filled.len()) && filled.iter().all(number);
+    let start = &raw[..raw.find(|c: char| c.is_ascii_digit())?];
+    fits.then(|| Trailer { pattern: format!("^{}\\d", regex::escape(start)), counts_all_lines: false })
 }
 
 /// A line of words in the first cell and nothing else, below a table of several columns.
@@ -377,7 +389,7 @@ fn header_score(row: &[String], below: &[(u64, Vec<String>)]) -> Likeness {
         let own = is_value(cell);
         likeness.values += usize::from(own);
         let squashed = squash(cell);
-        likeness.words += usize::from(!own && WORDS.iter().any(|(_, words)| fit(&squashed, words) >= 60));
+        likeness.words += usize::from(!own && roles().iter().any(|(_, words)| fit(&squashed, words) >= 60));
         let mut values =
             below.iter().take(30).filter_map(|(_, r)| r.get(at)).filter(|c| !c.is_empty()).peekable();
         likeness.typed +=

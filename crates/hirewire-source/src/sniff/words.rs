@@ -4,6 +4,8 @@
 //! name; others may be a part of it when they have four letters or more. Earlier words of a role weigh more.
 
 use crate::clean::normal_name;
+use std::collections::HashMap;
+use std::sync::LazyLock;
 
 /// What a column means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -49,7 +51,7 @@ pub(crate) enum Role {
 }
 
 /// Words of each role.
-pub(crate) const WORDS: &[(Role, &str)] = &[
+const WORDS: &[(Role, &str)] = &[
     (
         Role::Key,
         "employeenumber employeeid 社員番号 従業員番号 工号 табельныиномер workerid personnelnumber =pernr personalnummer associateid staffnumber staffid empid =empno \
@@ -269,7 +271,7 @@ pub(crate) const WORDS: &[(Role, &str)] = &[
 ];
 
 /// Words for people who may have an account. Those that begin with `~` are on leave, with `>` not yet there.
-pub(crate) const ACTIVE: &str = "active here aktiv actif active activo activa attivo attiva ativo ativa actief aktywny aktywna aktiivinen aktivni aktív a y yes ja oui si sim true 1 \
+const ACTIVE: &str = "active here aktiv actif active activo activa attivo attiva ativo ativa actief aktywny aktywna aktiivinen aktivni aktív a y yes ja oui si sim true 1 \
     employed employee enemployment beschaftigt angestellt imdienst enposte present indienst zatrudniony anstalld ansat ansatt current working regular permanent inforce filled inforza inservizio vigente enactivo dealta emservico activ aktif calisiyor angajat zaposlen vpracovnompomere vpracovnimpomeru slujiwy \
     ~onleave ~leave ~l ~loa ~leaveofabsence ~parentalleave ~maternityleave ~maternity ~paternityleave ~sickleave ~medicalleave ~paidleave ~unpaidleave ~familyleave ~sabbatical \
     ~beurlaubt ~urlaub ~elternzeit ~mutterschutz ~ruhend ~langzeitkrank ~langzeiturlaub ~langzeitabwesend ~elternkarenz ~bildungskarenz ~mutterschaft ~inelternzeit ~karenz ~conge ~enconge ~congematernite ~congeparental ~suspension ~suspendu ~permiso ~excedencia ~licencia ~deexcedencia ~inaspettativa \
@@ -278,7 +280,7 @@ pub(crate) const ACTIVE: &str = "active here aktiv actif active activo activa at
     >inattesa >pendente >futuro >toekomstig >kommande >p >noticeperiod >resigned >notice >gekundigt >preavis >onnotice >probation >probezeit";
 
 /// Words for people who may not.
-pub(crate) const INACTIVE: &str = "inactive gone terminated term left leaver exited separated deceased retired former dismissed inaktiv ausgeschieden ausgetreten beendet entlassen rentner pensionar pensioniert verstorben \
+const INACTIVE: &str = "inactive gone terminated term left leaver exited separated deceased retired former dismissed inaktiv ausgeschieden ausgetreten beendet entlassen rentner pensionar pensioniert verstorben \
     inactif sorti parti quitte retraite licencie demissionne inactivo inactiva baja debaja cesado jubilado desvinculado terminado inattivo inattiva cessato cessata dimesso licenziato pensionato inativo inativa demitido desligado \
     aposentado rescindido inactief uitdienst uitgetreden vertrokken gepensioneerd nieaktywny nieaktywna zwolniony byly neaktivni ukoncen odesel slutat avslutad avgatt pensionerad inaktivni fratradt fratratt opsagt sluttet pensionist irtisanottu eronnut paattynyt \
     i n no nein non nao nej nie false 0 d r x ended closed cancelled canceled noshow withdrawn discarded gardenleave gardeningleave freigestellt deactivated disabled suspended offboarded archived resignedleft alumni \
@@ -289,20 +291,42 @@ pub(crate) fn squash(name: &str) -> String {
     normal_name(name).chars().filter(|c| c.is_alphanumeric() || matches!(c, '#' | '+')).collect()
 }
 
-/// How well a name fits a role: 0 to 100.
-pub(crate) fn fit(name: &str, words: &str) -> u32 {
-    let mut best = 0;
-    for (rank, word) in words.split_whitespace().enumerate() {
-        let (word, whole) = match word.strip_prefix('=') {
-            Some(word) => (word, true),
-            None => (word, word.is_ascii() && word.len() < 4),
+/// One word of a role.
+pub(crate) struct Word {
+    text: &'static str,
+    /// Whether it must be the whole name.
+    whole: bool,
+    /// How far back it stands in its list.
+    late: u32,
+}
+
+/// The words of all roles, cut once.
+pub(crate) fn roles() -> &'static [(Role, Vec<Word>)] {
+    static ROLES: LazyLock<Vec<(Role, Vec<Word>)>> = LazyLock::new(|| {
+        let cut = |words: &'static str| {
+            let word = |(rank, word): (usize, &'static str)| {
+                let late = (rank as u32).min(60) / 6;
+                match word.strip_prefix('=') {
+                    Some(text) => Word { text, whole: true, late },
+                    None => Word { text: word, whole: word.is_ascii() && word.len() < 4, late },
+                }
+            };
+            words.split_whitespace().enumerate().map(word).collect()
         };
-        let late = (rank as u32).min(60) / 6;
+        WORDS.iter().map(|(role, words)| (*role, cut(words))).collect()
+    });
+    &ROLES
+}
+
+/// How well a name fits a role: 0 to 100.
+pub(crate) fn fit(name: &str, words: &[Word]) -> u32 {
+    let mut best = 0;
+    for Word { text, whole, late } in words {
         let score = match () {
-            () if name == word => 100 - late,
-            () if whole => 0,
-            () if name.starts_with(word) || name.ends_with(word) => 70 - late + word.len().min(12) as u32,
-            () if word.len() >= 5 && name.contains(word) => 50 - late + word.len().min(12) as u32,
+            () if name == *text => 100 - late,
+            () if *whole || name.len() < text.len() => 0,
+            () if name.starts_with(text) || name.ends_with(text) => 70 - late + text.len().min(12) as u32,
+            () if text.len() >= 5 && name.contains(text) => 50 - late + text.len().min(12) as u32,
             () => 0,
         };
         best = best.max(score);
@@ -321,19 +345,24 @@ pub(crate) enum Standing {
 
 /// Reads a status word; `None` when it is in no list.
 pub(crate) fn standing(word: &str) -> Option<Standing> {
-    let word = squash(word);
-    for known in ACTIVE.split_whitespace() {
-        let (known, meaning) = match known.split_at(1) {
-            ("~", rest) => (rest, Standing::Leave),
-            (">", rest) => (rest, Standing::Ahead),
-            _ => (known, Standing::Active),
-        };
-        if normal_name(known) == word {
-            return Some(meaning);
+    static KNOWN: LazyLock<HashMap<String, Standing>> = LazyLock::new(|| {
+        let mut known: HashMap<String, Standing> =
+            INACTIVE.split_whitespace().map(|w| (w.to_string(), Standing::Gone)).collect();
+        // A word in both lists is active; of two active meanings the first counts.
+        for word in ACTIVE.split_whitespace().rev() {
+            let (word, meaning) = match word.strip_prefix('~') {
+                Some(rest) => (rest, Standing::Leave),
+                None => {
+                    word.strip_prefix('>').map_or((word, Standing::Active), |rest| (rest, Standing::Ahead))
+                }
+            };
+            known.insert(normal_name(word), meaning);
         }
-    }
-    if INACTIVE.split_whitespace().any(|known| known == word) {
-        return Some(Standing::Gone);
+        known
+    });
+    let word = squash(word);
+    if let Some(meaning) = KNOWN.get(&word) {
+        return Some(*meaning);
     }
     // Longer words tell by their beginning: `Terminated - voluntary`, `Active (part time)`, `Leave: parental`.
     let starts = |list: &[&str]| list.iter().any(|s| word.starts_with(s));
@@ -407,7 +436,7 @@ mod tests {
             ("PLZ", Role::Postal),
         ] {
             let squashed = squash(name);
-            let best = WORDS.iter().max_by_key(|(_, words)| fit(&squashed, words)).unwrap();
+            let best = roles().iter().max_by_key(|(_, words)| fit(&squashed, words)).unwrap();
             assert_eq!(best.0, role, "{name} = {squashed}");
         }
         for (word, meaning) in [

@@ -259,7 +259,7 @@ fn nothing_panics() {
     ];
     let bytes = prop::collection::vec(pieces, 0..4).prop_map(|p| p.concat());
     let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
-        cases: 400,
+        cases: 120,
         failure_persistence: None,
         ..ProptestConfig::default()
     });
