@@ -167,6 +167,9 @@ reasons! {
     ImportSkipped = "ImportSkipped", Skip, false, Data,
         "The record has no value in any matching attribute.",
         "Send a value for the matching attribute.";
+    WaitsForSource = "WaitsForSource", Skip, true, Data,
+        "Only sources that may not bring people into being know this person.",
+        "Wait until a source named in `people_from` delivers the person, or name this source there.";
     DuplicateTargetEntries = "DuplicateTargetEntries", Failure, false, Data,
         "More than one account matches the person.",
         "Make the matching value unique in the target.";

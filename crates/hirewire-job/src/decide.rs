@@ -4,18 +4,19 @@ use std::collections::HashSet;
 use hirewire_engine::target::{MatchKey, Target};
 use hirewire_engine::value::Account;
 use hirewire_engine::{
-    CompiledSchema, Current, Lookup, Person, Plan, Prepared, ReferenceStatus, Surroundings, ValueTrace,
-    WarningCode,
+    Action, CompiledSchema, Current, Lookup, Person, Plan, Prepared, Reason, ReferenceStatus, Surroundings,
+    ValueTrace, WarningCode,
 };
 use hirewire_expression::Random;
-use hirewire_store::{JobKey, Store};
+use hirewire_store::{JobKey, Store, UploadId};
 use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::document::PersonPlan;
 use crate::error::JobError;
 use crate::neighbours::Company;
-use crate::people::{Decided, Item, Known, LIFECYCLE};
+use crate::people::{Cause, Decided, Item, Known, LIFECYCLE};
+use crate::precedence::Precedence;
 use crate::report;
 
 /// Threads that plan; deciding is pure, so people go to them in equal shares.
@@ -39,6 +40,7 @@ pub(crate) struct Decider<'a, T> {
     pub(crate) job: JobKey,
     pub(crate) schema: &'a CompiledSchema,
     pub(crate) target: &'a T,
+    pub(crate) precedence: Option<&'a Precedence>,
     pub(crate) now: Timestamp,
 }
 
@@ -72,15 +74,19 @@ impl<T: Target> Decider<'_, T> {
     /// Plans each person. `company` carries what was promised to people of earlier batches of the same run.
     pub(crate) async fn decide(
         &self,
-        items: Vec<Item>,
+        mut items: Vec<Item>,
         company: &mut Company,
     ) -> Result<Vec<Decided>, JobError> {
+        if self.precedence.is_some() {
+            self.name_sources(&mut items)?;
+        }
         let anchors: Vec<&str> = items.iter().map(|item| item.anchor.as_str()).collect();
         let states = self.store.load_batch(self.job, &anchors)?;
-        let known: Vec<Known> =
-            parallel(items.into_iter().zip(states).collect(), |(item, state)| Known::new(item, state))
-                .into_iter()
-                .collect::<Result<_, _>>()?;
+        let known: Vec<Known> = parallel(items.into_iter().zip(states).collect(), |(item, state)| {
+            Known::new(item, state, self.precedence)
+        })
+        .into_iter()
+        .collect::<Result<_, _>>()?;
         let prepared = self.prepare(&known);
         let fetched = self.fetch(&prepared).await?;
         self.learn(&known, &fetched, company)?;
@@ -95,9 +101,25 @@ impl<T: Target> Decider<'_, T> {
             if known.record.as_ref().is_some_and(|record| record.get(LIFECYCLE).is_some()) {
                 plan.warnings.retain(|warning| warning.code != WarningCode::DateWithoutTime);
             }
+            if let Some(why) = known.unborn.as_ref().filter(|_| known.link.is_none()) {
+                plan = not_yet(plan, why);
+            }
             Decided { before: account_of(fetched, &plan), known, plan }
         });
         Ok(decided.collect())
+    }
+
+    /// Says of each accepted operation which source it came from.
+    fn name_sources(&self, items: &mut [Item]) -> Result<(), JobError> {
+        let mut known: std::collections::HashMap<UploadId, String> = std::collections::HashMap::new();
+        for item in items.iter_mut().filter(|item| item.source.is_none()) {
+            let Cause::Operation { upload: Some(upload), .. } = item.cause else { continue };
+            if let std::collections::hash_map::Entry::Vacant(vacant) = known.entry(upload) {
+                vacant.insert(self.store.upload_source(upload)?.unwrap_or_default());
+            }
+            item.source = known.get(&upload).cloned();
+        }
+        Ok(())
     }
 
     /// Plans one person and keeps the whole story.
@@ -262,6 +284,25 @@ impl<T: Target> Decider<'_, T> {
             }
         }
         Ok(())
+    }
+}
+
+/// The plan for somebody whom only side sources know: nothing yet.
+fn not_yet(plan: Plan, why: &str) -> Plan {
+    Plan {
+        target_anchor: None,
+        action: Action::Skip,
+        reason: Some(Reason::WaitsForSource),
+        detail: Some(why.to_owned()),
+        matched_by: None,
+        changes: Vec::new(),
+        references: Vec::new(),
+        rows: Vec::new(),
+        warnings: Vec::new(),
+        in_scope: None,
+        scope_evidence: None,
+        restore: false,
+        ..plan
     }
 }
 

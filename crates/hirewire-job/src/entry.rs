@@ -10,6 +10,8 @@ use hirewire_store::log::{
 use jiff::Timestamp;
 use serde_json::Value;
 
+use crate::people::Item;
+
 /// What a log shows in place of a value that a mapping marks as `Redact`, and of passwords.
 const REDACTED: &str = "[Redact]";
 
@@ -132,6 +134,40 @@ pub(crate) fn reference_entry(
             modified,
             steps: vec![export],
             error: error.map(|(_, e)| e),
+            ..LogDetail::default()
+        },
+    }
+}
+
+/// The entry for somebody who could not even be planned.
+pub(crate) fn set_aside_entry(
+    time: Timestamp,
+    item: &Item,
+    upload: Option<UploadId>,
+    code: &str,
+    reason: &str,
+) -> NewLogEntry {
+    let recommended = Reason::from_code(code).map(|reason| reason.explain().todo.to_owned());
+    let error = LogError { reason: reason.to_owned(), additional: None, recommended, service: false };
+    let details = vec![
+        ("ErrorCode".to_owned(), code.to_owned()),
+        ("Reason".to_owned(), reason.to_owned()),
+        ("ReportableIdentifier".to_owned(), item.anchor.clone()),
+    ];
+    NewLogEntry {
+        time,
+        change: None,
+        action: LogAction::Other,
+        status: LogStatus::Failure,
+        duration: 0,
+        upload,
+        source: item.anchor.clone(),
+        target: None,
+        target_name: None,
+        error_code: Some(code.to_owned()),
+        detail: LogDetail {
+            steps: vec![step(StepName::EntrySynchronizationError, LogStatus::Failure, details)],
+            error: Some(error),
             ..LogDetail::default()
         },
     }

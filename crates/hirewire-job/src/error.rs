@@ -30,9 +30,26 @@ pub enum JobError {
         /// What the reader said.
         reason: String,
     },
+    /// A defect of this program, met while a person was planned.
+    #[error("planning failed unexpectedly: {0}")]
+    Panic(String),
 }
 
 impl JobError {
+    /// The name in the log and in the job's status (spec/engine.md §18).
+    pub fn code(&self) -> &str {
+        match self {
+            Self::Target(
+                TargetError::Retry { code, .. }
+                | TargetError::Refused { code, .. }
+                | TargetError::Locked { code, .. },
+            ) => code,
+            Self::Target(TargetError::Gone { .. }) => "InvalidAnchor",
+            Self::Store(hirewire_store::StoreError::TargetOwned { .. }) => "DuplicateSourceEntries",
+            _ => "InternalError",
+        }
+    }
+
     /// What to do next, one sentence.
     pub fn help(&self) -> Option<String> {
         match self {
@@ -40,7 +57,7 @@ impl JobError {
             Self::Source(error) => error.help(),
             Self::Target(_) => Some("`hirewire target check NAME` says what is missing".into()),
             Self::Schema { .. } => Some("`hirewire schema check` shows each mistake with its place".into()),
-            Self::Record { .. } => None,
+            Self::Record { .. } | Self::Panic(_) => None,
         }
     }
 }

@@ -5,6 +5,7 @@ use hirewire_store::{OperationId, PendingOperation, PersonState, UploadId};
 use serde_json::Value;
 
 use crate::error::JobError;
+use crate::precedence::{Parts, Precedence};
 
 /// The SCIM extension with which a record says from when to when somebody is employed (`hirewire_engine::lifecycle`).
 pub(crate) const LIFECYCLE: &str = hirewire_engine::lifecycle::EXTENSION;
@@ -40,43 +41,60 @@ pub struct Item {
     pub origin: Option<String>,
     /// Why.
     pub cause: Cause,
+    /// Where it came from: a source's name, `http` for an upload.
+    pub source: Option<String>,
+    /// Operations of the same person that a preview looks at before this one.
+    pub earlier: Vec<Item>,
 }
 
 impl Item {
     /// A person whose stored record is planned again.
     pub fn again(anchor: impl Into<String>) -> Self {
-        Self { anchor: anchor.into(), data: None, origin: None, cause: Cause::Again }
+        Self::new(anchor, None, None, Cause::Again)
     }
 
     /// A person who is gone from the source for good.
     pub fn gone(anchor: impl Into<String>) -> Self {
-        Self { anchor: anchor.into(), data: None, origin: None, cause: Cause::Gone }
+        Self::new(anchor, None, None, Cause::Gone)
     }
 
     /// A record that was held for review and is the same person's after all.
     pub fn reviewed(anchor: impl Into<String>, data: String) -> Self {
-        Self { anchor: anchor.into(), data: Some(data), origin: None, cause: Cause::Reviewed }
+        Self::new(anchor, Some(data), None, Cause::Reviewed)
     }
 
     /// An operation that a preview looks at before it is accepted.
     pub fn preview(anchor: impl Into<String>, data: String, origin: Option<String>) -> Self {
         let cause = Cause::Operation { id: None, upload: None, bulk_id: None };
-        Self { anchor: anchor.into(), data: Some(data), origin, cause }
+        Self::new(anchor, Some(data), origin, cause)
+    }
+
+    /// The same with the name of its source.
+    pub fn from_source(mut self, source: impl Into<String>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// The same without its content, cheap to keep.
+    pub(crate) fn without_data(&self) -> Self {
+        let data =
+            if matches!(self.cause, Cause::Operation { id: Some(_), .. }) { None } else { self.data.clone() };
+        Self::new(self.anchor.clone(), data, self.origin.clone(), self.cause.clone())
+    }
+
+    fn new(anchor: impl Into<String>, data: Option<String>, origin: Option<String>, cause: Cause) -> Self {
+        Self { anchor: anchor.into(), data, origin, cause, source: None, earlier: Vec::new() }
     }
 }
 
 impl From<PendingOperation> for Item {
     fn from(operation: PendingOperation) -> Self {
-        Self {
-            anchor: operation.anchor,
-            data: Some(operation.data),
-            origin: operation.origin,
-            cause: Cause::Operation {
-                id: Some(operation.id),
-                upload: Some(operation.upload),
-                bulk_id: operation.bulk_id,
-            },
-        }
+        let cause = Cause::Operation {
+            id: Some(operation.id),
+            upload: Some(operation.upload),
+            bulk_id: operation.bulk_id,
+        };
+        Self::new(operation.anchor, Some(operation.data), operation.origin, cause)
     }
 }
 
@@ -84,22 +102,26 @@ impl From<PendingOperation> for Item {
 pub(crate) struct Known {
     pub(crate) item: Item,
     pub(crate) state: PersonState,
-    /// What is planned: the operation's record, with the stored lifecycle dates where it has none of its own.
+    /// What is planned: the operation's record, with the stored lifecycle dates where it has none of its own; composed
+    /// from all sources where the job has a precedence.
     pub(crate) record: Option<Value>,
     /// What is remembered from now on: the stored record with the operation's attributes laid over it.
     pub(crate) remembered: Option<String>,
+    /// What each source said, as JSON text, where the job has a precedence.
+    pub(crate) parts: Option<String>,
     /// Given name, family name and address differ from the stored record: somebody has to look.
     pub(crate) stranger: bool,
+    /// Why no source that may bring people into being knows this one.
+    pub(crate) unborn: Option<String>,
     pub(crate) link: Option<Link>,
 }
 
 impl Known {
-    pub(crate) fn new(item: Item, state: PersonState) -> Result<Self, JobError> {
-        let unreadable = |anchor: &str, error: serde_json::Error| JobError::Record {
-            anchor: anchor.to_owned(),
-            reason: error.to_string(),
-        };
-        let stored_text = state.person.as_ref().and_then(|p| p.record.as_ref()).map(|r| r.data.as_str());
+    pub(crate) fn new(
+        item: Item,
+        state: PersonState,
+        precedence: Option<&Precedence>,
+    ) -> Result<Self, JobError> {
         let link = state.person.as_ref().and_then(|person| {
             Some(Link {
                 source_anchor: item.anchor.clone(),
@@ -107,40 +129,107 @@ impl Known {
                 in_scope: person.in_scope,
             })
         });
-        if item.cause == Cause::Gone {
-            return Ok(Self { item, state, record: None, remembered: None, stranger: false, link });
-        }
-        let Some(data) = item.data.as_deref() else {
-            let record =
-                stored_text.map(serde_json::from_str).transpose().map_err(|e| unreadable(&item.anchor, e))?;
-            return Ok(Self { item, state, record, remembered: None, stranger: false, link });
+        let mut known = Self {
+            item,
+            state,
+            record: None,
+            remembered: None,
+            parts: None,
+            stranger: false,
+            unborn: None,
+            link,
         };
-        let mut record: Value = serde_json::from_str(data).map_err(|e| unreadable(&item.anchor, e))?;
-        let (mut remembered, mut stranger) = (None, false);
-        match stored_text {
-            None => {}
+        if known.item.cause == Cause::Gone {
+            return Ok(known);
+        }
+        match precedence {
+            Some(precedence) => known.compose(precedence)?,
+            None => known.overlay()?,
+        }
+        Ok(known)
+    }
+
+    fn unreadable(&self, error: &serde_json::Error) -> JobError {
+        JobError::Record { anchor: self.item.anchor.clone(), reason: error.to_string() }
+    }
+
+    fn stored(&self) -> Option<&str> {
+        self.state.person.as_ref()?.record.as_ref().map(|record| record.data.as_str())
+    }
+
+    fn read(&self, text: Option<&str>) -> Result<Option<Value>, JobError> {
+        text.map(serde_json::from_str).transpose().map_err(|error| self.unreadable(&error))
+    }
+
+    /// One source: the operation as it came, the memory with it laid over.
+    fn overlay(&mut self) -> Result<(), JobError> {
+        let Some(data) = self.item.data.as_deref() else {
+            self.record = self.read(self.stored())?;
+            return Ok(());
+        };
+        let Some(mut record) = self.read(Some(data))? else { return Ok(()) };
+        for earlier in self.item.earlier.iter().rev() {
+            if let Some(Value::Object(older)) = self.read(earlier.data.as_deref())? {
+                record = merge(Value::Object(older), &record);
+            }
+        }
+        match self.stored() {
+            None => self.remembered = self.item.data.clone(),
             Some(text) if text == data => {}
             Some(text) => {
-                let stored: Value = serde_json::from_str(text).map_err(|e| unreadable(&item.anchor, e))?;
-                stranger = item.cause != Cause::Reviewed
-                    && hirewire_engine::identity::same_person(&stored, &record)
-                        == hirewire_engine::identity::Verdict::Review;
+                let Some(stored) = self.read(Some(text))? else { return Ok(()) };
+                self.stranger = self.item.cause != Cause::Reviewed && is_stranger(&stored, &record);
                 let merged = merge(stored, &record);
                 if let (Some(dates), Value::Object(members)) = (merged.get(LIFECYCLE), &mut record) {
                     members.entry(LIFECYCLE).or_insert_with(|| dates.clone());
                 }
-                remembered = Some(merged.to_string());
+                self.remembered = Some(merged.to_string());
             }
         }
-        if remembered.is_none() && stored_text.is_none() {
-            remembered = item.data.clone();
+        self.record = Some(record);
+        Ok(())
+    }
+
+    /// Several sources: what each said is kept, the record is composed from all of it.
+    fn compose(&mut self, precedence: &Precedence) -> Result<(), JobError> {
+        let stored = self.read(self.stored())?;
+        let text = self.state.person.as_ref().and_then(|person| person.parts.as_deref());
+        let mut parts: Parts = match text {
+            Some(text) => serde_json::from_str(text).map_err(|error| self.unreadable(&error))?,
+            // Remembered before the job had a precedence: nobody's word in particular, so the least.
+            None => stored.iter().map(|record| (String::new(), record.clone())).collect(),
+        };
+        let mut said = false;
+        for item in self.item.earlier.iter().chain([&self.item]) {
+            let Some(newer) = self.read(item.data.as_deref())? else { continue };
+            let source = item.source.clone().unwrap_or_default();
+            let part = parts.remove(&source).unwrap_or(Value::Null);
+            let part = if part.is_object() { merge(part, &newer) } else { newer };
+            parts.insert(source, part);
+            said = true;
         }
-        Ok(Self { item, state, record: Some(record), remembered, stranger, link })
+        if parts.is_empty() {
+            return Ok(());
+        }
+        let record = precedence.compose(&parts);
+        self.unborn = precedence.unborn(&parts);
+        if said {
+            self.stranger = self.item.cause != Cause::Reviewed
+                && stored.is_some_and(|stored| is_stranger(&stored, &record));
+            self.remembered = Some(record.to_string());
+            self.parts = serde_json::to_string(&parts).ok();
+        }
+        self.record = Some(record);
+        Ok(())
     }
 
     pub(crate) fn anchor(&self) -> &str {
         &self.item.anchor
     }
+}
+
+fn is_stranger(stored: &Value, record: &Value) -> bool {
+    hirewire_engine::identity::same_person(stored, record) == hirewire_engine::identity::Verdict::Review
 }
 
 /// A person with the decision about them.
@@ -152,7 +241,7 @@ pub(crate) struct Decided {
 
 /// The stored record with a newer one laid over it: an attribute that the newer one names is replaced, one that it leaves
 /// out stays; members of an extension, of `name` and of other complex attributes are merged one by one.
-fn merge(stored: Value, newer: &Value) -> Value {
+pub(crate) fn merge(stored: Value, newer: &Value) -> Value {
     match (stored, newer) {
         (Value::Object(mut stored), Value::Object(newer)) => {
             for (name, value) in newer {

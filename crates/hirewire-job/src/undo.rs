@@ -114,6 +114,7 @@ impl<T: Target> Runner<'_, T> {
                     link: LinkChange::Remove,
                     in_scope: false,
                     next_due: None,
+                    parts: None,
                 });
             }
             results.push(result);

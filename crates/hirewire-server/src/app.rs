@@ -128,9 +128,9 @@ impl App {
         self
     }
 
-    /// Whether the store answers a query.
+    /// Whether the store can be written.
     pub fn store_answers(&self) -> Result<(), ApiError> {
-        self.store.setting("server.ready").map(|_| ()).map_err(ApiError::unavailable)
+        self.store.probe().map_err(ApiError::unavailable)
     }
 
     /// Sets the gauges of all queues: what waits, and how long the oldest has waited. The label is a digest of the job id:

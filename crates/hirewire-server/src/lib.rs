@@ -33,7 +33,7 @@ pub mod service; // what the runtime does for us
 pub mod settings; // modes and rules                  §12
 pub mod workflows; // trigger URLs and their management, answered by the process's workflows
 
-pub use app::{App, StartError};
+pub use app::{App, StartError, job_label};
 pub use clock::Clock;
 pub use front::router;
 pub use listener::{Listening, ServeError, serve, tls};

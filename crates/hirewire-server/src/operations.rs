@@ -64,7 +64,7 @@ pub(crate) fn health(_: &App, _: &Request) -> Result<Answer, ApiError> {
     Ok(Answer::ok(&json!({ "status": "alive" })))
 }
 
-/// `GET /readyz`: 200 when the store answers.
+/// `GET /readyz`: 200 when the store takes a write, and so when an upload would be accepted.
 pub(crate) fn ready(app: &App, _: &Request) -> Result<Answer, ApiError> {
     app.store_answers()?;
     Ok(Answer::ok(&json!({ "status": "ready" })))

@@ -109,6 +109,9 @@ pub trait Service: Send + Sync + 'static {
     /// Pauses a job; its queue is kept.
     fn pause(&self, job: &Job) -> Result<(), ServiceError>;
 
+    /// Makes the changes that a cycle held happen, or those of all cycles; returns how many there were.
+    fn approve(&self, job: &Job, cycle: Option<&str>, by: &str) -> Result<u64, ServiceError>;
+
     /// Restarts a job.
     fn restart(&self, job: &Job, scopes: ResetScopes) -> Result<(), ServiceError>;
 

@@ -231,6 +231,7 @@ fn person(n: u64, operation: Option<OperationId>, time: Timestamp) -> PersonResu
             link: LinkChange::Set(log[0].target.clone().unwrap_or_default()),
             in_scope: true,
             next_due: None,
+            parts: None,
         }),
         outcomes: operation
             .map(|operation| OperationOutcome { operation, status: OperationStatus::Applied, reason: None })

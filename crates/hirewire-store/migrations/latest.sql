@@ -75,7 +75,7 @@ CREATE TABLE people (
   next_due INTEGER,
   origin TEXT,
   record TEXT
-) STRICT;
+, parts TEXT) STRICT;
 CREATE UNIQUE INDEX people_anchor ON people (job, anchor);
 CREATE UNIQUE INDEX people_target ON people (job, target) WHERE target IS NOT NULL;
 CREATE INDEX people_due ON people (job, next_due) WHERE next_due IS NOT NULL;
@@ -154,7 +154,12 @@ CREATE INDEX log_time ON log (time);
 CREATE INDEX log_job ON log (job, time);
 CREATE INDEX log_source ON log (source, time);
 CREATE INDEX log_target ON log (target, time) WHERE target IS NOT NULL;
-CREATE INDEX log_failure ON log (time) WHERE status = 1;
+CREATE INDEX log_status ON log (status, time);
+CREATE INDEX log_action ON log (action, time);
+CREATE INDEX log_error ON log (error_code, time) WHERE error_code IS NOT NULL;
+CREATE INDEX log_name ON log (target_name, time) WHERE target_name IS NOT NULL;
+CREATE INDEX log_long ON log (time) WHERE duration >= 1000;
+CREATE INDEX log_upload ON log (upload) WHERE upload IS NOT NULL;
 CREATE INDEX log_change ON log (change_of) WHERE change_of IS NOT NULL;
 
 CREATE TABLE schemas (

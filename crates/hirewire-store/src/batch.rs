@@ -79,6 +79,8 @@ pub struct PersonWrite {
     pub in_scope: bool,
     /// The next moment at which time alone changes the outcome.
     pub next_due: Option<Timestamp>,
+    /// What each of several sources said; `None` keeps what is stored.
+    pub parts: Option<String>,
 }
 
 /// What happens to the link.
@@ -146,6 +148,24 @@ impl Store {
         self.write(move |connection| commit(connection, &batch, &logs, ids))
     }
 
+    /// Closes waiting operations of some people: a held change was approved, or is no longer wanted.
+    pub fn settle_waiting(
+        &self,
+        people: Vec<(crate::UploadId, String)>,
+        status: OperationStatus,
+        reason: Option<String>,
+    ) -> Result<()> {
+        self.write(move |connection| {
+            let sql = "UPDATE outcomes SET status = ?3, reason = ?4 WHERE upload = ?1 AND anchor = ?2 AND status = ?5";
+            let mut statement = connection.prepare_cached(sql)?;
+            for (upload, anchor) in &people {
+                let waiting = OperationStatus::Waiting.number();
+                statement.execute(params![upload.0, anchor, status.number(), reason, waiting])?;
+            }
+            Ok(())
+        })
+    }
+
     /// Changes the status of an operation that has an outcome already, for example when a held change was approved.
     pub fn set_outcome(
         &self,
@@ -210,10 +230,11 @@ impl<'c> BatchWriter<'c> {
         // ?5 says what to do with the link: 0 keep, 1 take the new value. An update and an insert, not an upsert: SQLite
         // keeps a statement journal for upserts, which costs more than the second look-up.
         let update = "UPDATE people SET target = CASE ?5 WHEN 0 THEN target ELSE ?3 END, in_scope = ?4, next_due = ?6, \
-                      origin = CASE WHEN ?8 IS NULL THEN origin ELSE ?7 END, record = coalesce(?8, record) \
+                      origin = CASE WHEN ?8 IS NULL THEN origin ELSE ?7 END, record = coalesce(?8, record), \
+                      parts = coalesce(?9, parts) \
                       WHERE job = ?1 AND anchor = ?2";
-        let insert = "INSERT INTO people (job, anchor, target, in_scope, next_due, origin, record) \
-                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+        let insert = "INSERT INTO people (job, anchor, target, in_scope, next_due, origin, record, parts) \
+                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
         let queued = "SELECT upload, line, bulk_id, anchor, origin FROM queue WHERE id = ?1";
         let outcome = "INSERT INTO outcomes (upload, line, status, bulk_id, anchor, origin, reason, entry) \
                        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
@@ -246,10 +267,12 @@ impl<'c> BatchWriter<'c> {
         };
         let due = write.next_due.map(micros);
         let job = self.job.0;
-        let values = params![job, person.anchor, target, write.in_scope, change, due, origin, record];
+        let values =
+            params![job, person.anchor, target, write.in_scope, change, due, origin, record, write.parts];
         let mut result = self.update.execute(values).map_err(StoreError::from);
         if let Ok(0) = result {
-            let values = params![job, person.anchor, target, write.in_scope, due, origin, record];
+            let values =
+                params![job, person.anchor, target, write.in_scope, due, origin, record, write.parts];
             result = self.insert.execute(values).map_err(StoreError::from);
         }
         match (result, target) {

@@ -157,44 +157,51 @@ impl Store {
     /// queue with its outcome in [`Store::commit_batch`].
     pub fn take(&self, job: JobKey, after: OperationId, limit: usize) -> Result<Vec<PendingOperation>> {
         self.read(|connection| {
-            let sql = "SELECT id, upload, line, bulk_id, anchor, origin, data FROM queue \
-                       WHERE id > ?1 AND id < ?2 ORDER BY id LIMIT ?3";
+            let sql = format!("SELECT {PENDING} FROM queue WHERE id > ?1 AND id < ?2 ORDER BY id LIMIT ?3");
             let (first, end) = range(job);
-            let mut statement = connection.prepare_cached(sql)?;
-            let rows = statement.query_map(params![first.max(after.0), end, limit as i64], |row| {
-                Ok(PendingOperation {
-                    id: OperationId(row.get(0)?),
-                    upload: UploadId(row.get(1)?),
-                    line: row.get(2)?,
-                    bulk_id: row.get(3)?,
-                    anchor: row.get(4)?,
-                    origin: row.get(5)?,
-                    data: row.get(6)?,
-                })
-            })?;
+            let mut statement = connection.prepare_cached(&sql)?;
+            let rows = statement.query_map(params![first.max(after.0), end, limit as i64], read_pending)?;
             Ok(rows.collect::<rusqlite::Result<_>>()?)
         })
     }
 
-    /// Length of the job's queue and how long its head has waited.
+    /// One waiting operation; `None` when it no longer waits.
+    pub fn operation(&self, id: OperationId) -> Result<Option<PendingOperation>> {
+        self.read(|connection| {
+            let sql = format!("SELECT {PENDING} FROM queue WHERE id = ?1");
+            Ok(connection.prepare_cached(&sql)?.query_row([id.0], read_pending).optional()?)
+        })
+    }
+
+    /// Where an upload came from: [`NewUpload::source`].
+    pub fn upload_source(&self, upload: UploadId) -> Result<Option<String>> {
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached("SELECT source FROM uploads WHERE id = ?1")?;
+            Ok(statement.query_row([upload.0], |row| row.get(0)).optional()?)
+        })
+    }
+
+    /// Length of the job's queue and how long its head has waited: two look-ups, however long the queue is. Numbers are
+    /// given without gaps and operations leave from the front, so the ends say how many there are.
     pub fn queue_state(&self, job: JobKey) -> Result<QueueState> {
         self.read(|connection| {
-            let (first, end) = range(job);
-            let (waiting, head): (i64, Option<i64>) = connection
-                .prepare_cached("SELECT count(*), min(id) FROM queue WHERE id > ?1 AND id < ?2")?
-                .query_row([first, end], |row| Ok((row.get(0)?, row.get(1)?)))?;
-            let oldest = match head {
-                None => None,
-                Some(head) => connection
-                    .prepare_cached(
-                        "SELECT received FROM uploads WHERE id = (SELECT upload FROM queue WHERE id = ?1)",
-                    )?
-                    .query_row([head], |row| row.get(0))
-                    .optional()?
-                    .map(timestamp),
+            let Some((head, tail)) = ends(connection, job)? else {
+                return Ok(QueueState { waiting: 0, oldest: None });
             };
-            Ok(QueueState { waiting: waiting.unsigned_abs(), oldest })
+            let oldest = connection
+                .prepare_cached(
+                    "SELECT received FROM uploads WHERE id = (SELECT upload FROM queue WHERE id = ?1)",
+                )?
+                .query_row([head], |row| row.get(0))
+                .optional()?
+                .map(timestamp);
+            Ok(QueueState { waiting: (tail - head + 1).unsigned_abs(), oldest })
         })
+    }
+
+    /// The job's newest waiting operation.
+    pub fn queue_end(&self, job: JobKey) -> Result<Option<OperationId>> {
+        self.read(|connection| Ok(ends(connection, job)?.map(|(_, tail)| OperationId(tail))))
     }
 
     /// Drops everything that waits in the job's queue (restart while stopped, spec/inbound-api.md §4.6); the receipts say
@@ -211,8 +218,34 @@ impl Store {
     }
 }
 
+const PENDING: &str = "id, upload, line, bulk_id, anchor, origin, data";
+
+fn read_pending(row: &rusqlite::Row<'_>) -> rusqlite::Result<PendingOperation> {
+    Ok(PendingOperation {
+        id: OperationId(row.get(0)?),
+        upload: UploadId(row.get(1)?),
+        line: row.get(2)?,
+        bulk_id: row.get(3)?,
+        anchor: row.get(4)?,
+        origin: row.get(5)?,
+        data: row.get(6)?,
+    })
+}
+
 fn range(job: JobKey) -> (i64, i64) {
     (job.0 * JOB_STRIDE, (job.0 + 1) * JOB_STRIDE)
+}
+
+/// The numbers of the first and the last operation that wait.
+fn ends(connection: &Connection, job: JobKey) -> Result<Option<(i64, i64)>> {
+    let (first, end) = range(job);
+    // Two statements: SQLite looks an index's end up only where a query asks for one of them.
+    let one = |sql: &str| -> Result<Option<i64>> {
+        Ok(connection.prepare_cached(sql)?.query_row([first, end], |row| row.get(0))?)
+    };
+    let head = one("SELECT min(id) FROM queue WHERE id > ?1 AND id < ?2")?;
+    let tail = one("SELECT max(id) FROM queue WHERE id > ?1 AND id < ?2")?;
+    Ok(head.zip(tail))
 }
 
 pub(crate) fn delete_queue(connection: &Connection, job: JobKey) -> Result<usize> {

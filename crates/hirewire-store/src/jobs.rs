@@ -159,20 +159,16 @@ impl Store {
     /// Replaces what may change of a job: schedule, status, quarantine, watermark, settings, state, names.
     pub fn update_job(&self, job: &Job) -> Result<()> {
         let job = job.clone();
+        self.write(move |connection| put(connection, &job))
+    }
+
+    /// Changes a job as it stands at that moment: what others changed meanwhile is kept. Returns it as changed.
+    pub fn change_job(&self, key: JobKey, change: impl FnOnce(&mut Job) + Send + 'static) -> Result<Job> {
         self.write(move |connection| {
-            let sql = "UPDATE jobs SET service_principal_name = ?2, schedule = ?3, status = ?4, quarantine = ?5, \
-                       watermark = ?6, settings = ?7, state = ?8 WHERE key = ?1 AND deleted IS NULL";
-            let changed = connection.prepare_cached(sql)?.execute(params![
-                job.key.0,
-                job.service_principal_name,
-                job.schedule.as_str(),
-                job.status.as_str(),
-                job.quarantine,
-                job.watermark,
-                job.settings,
-                job.state
-            ])?;
-            if changed == 0 { Err(StoreError::not_found("job", job.id)) } else { Ok(()) }
+            let mut job = by_key(connection, key)?;
+            change(&mut job);
+            put(connection, &job)?;
+            Ok(job)
         })
     }
 
@@ -199,6 +195,22 @@ fn by_key(connection: &Connection, key: JobKey) -> Result<Job> {
     let sql = format!("SELECT {COLUMNS} FROM jobs WHERE key = ?1");
     let job = connection.prepare_cached(&sql)?.query_row([key.0], read_job).optional()?;
     job.ok_or_else(|| StoreError::not_found("job", key.0.to_string()))
+}
+
+fn put(connection: &Connection, job: &Job) -> Result<()> {
+    let sql = "UPDATE jobs SET service_principal_name = ?2, schedule = ?3, status = ?4, quarantine = ?5, \
+               watermark = ?6, settings = ?7, state = ?8 WHERE key = ?1 AND deleted IS NULL";
+    let changed = connection.prepare_cached(sql)?.execute(params![
+        job.key.0,
+        job.service_principal_name,
+        job.schedule.as_str(),
+        job.status.as_str(),
+        job.quarantine,
+        job.watermark,
+        job.settings,
+        job.state
+    ])?;
+    if changed == 0 { Err(StoreError::not_found("job", job.id.clone())) } else { Ok(()) }
 }
 
 fn read_job(row: &Row<'_>) -> rusqlite::Result<Job> {

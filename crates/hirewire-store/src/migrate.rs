@@ -9,7 +9,8 @@ use crate::error::{Result, StoreError};
 const APPLICATION_ID: i64 = 0x4869_5769;
 
 /// Numbered steps; step n leads from format n-1 to format n. A released step is never changed again.
-const STEPS: [&str; 1] = [include_str!("../migrations/0001_first.sql")];
+const STEPS: [&str; 2] =
+    [include_str!("../migrations/0001_first.sql"), include_str!("../migrations/0002_parts.sql")];
 
 /// The newest format.
 pub(crate) const LATEST: i64 = STEPS.len() as i64;

@@ -31,6 +31,8 @@ pub struct Person {
     pub next_due: Option<Timestamp>,
     /// The last accepted record; `None` for a link without one.
     pub record: Option<Record>,
+    /// What each of several sources said, as JSON text; `None` where the job has one source.
+    pub parts: Option<String>,
 }
 
 /// A person whose last attempt failed.
@@ -63,7 +65,7 @@ pub struct PersonState {
     pub pending: Vec<PendingReference>,
 }
 
-const COLUMNS: &str = "anchor, target, in_scope, next_due, record, origin";
+const COLUMNS: &str = "anchor, target, in_scope, next_due, record, origin, parts";
 const ESCROW_COLUMNS: &str = "anchor, code, reason, reference, attempts, since, next_try";
 
 impl Store {
@@ -264,6 +266,7 @@ fn read_person(row: &Row<'_>) -> rusqlite::Result<Person> {
         in_scope: row.get(2)?,
         next_due: row.get::<_, Option<i64>>(3)?.map(timestamp),
         record: data.map(|data| Record { data, origin }),
+        parts: row.get(6)?,
     })
 }
 

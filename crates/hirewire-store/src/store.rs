@@ -122,6 +122,16 @@ impl Store {
         Ok(Self { inner: Arc::new(inner) })
     }
 
+    /// Whether the store can be written now: a tiny commit, on disk like any other.
+    pub fn probe(&self) -> Result<()> {
+        self.write(|connection| {
+            let sql = "INSERT INTO settings (key, value) VALUES ('store.probe', '1') \
+                       ON CONFLICT (key) DO UPDATE SET value = CASE value WHEN '1' THEN '0' ELSE '1' END";
+            connection.prepare_cached(sql)?.execute([])?;
+            Ok(())
+        })
+    }
+
     /// Copies the whole database, consistent as of one moment, to a new file; readers and the writer go on meanwhile.
     pub fn back_up(&self, to: impl AsRef<Path>) -> Result<()> {
         let to = to.as_ref();

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use hirewire_engine::{CompiledSchema, MissingActive, Settings};
 use hirewire_expression::Expression;
-use hirewire_job::Runner;
+use hirewire_job::{Precedence, Runner};
 use hirewire_schema::Document;
 use hirewire_store::{JobKey, NewJob, Options, ScheduleState, StatusCode, Store, StoreError};
 use jiff::Timestamp;
@@ -17,6 +17,9 @@ use crate::report::{self, Report};
 use crate::session;
 use crate::target::AnyTarget;
 
+/// Targets by name.
+type Targets = Arc<BTreeMap<String, Arc<AnyTarget>>>;
+
 /// A project with its store.
 pub(crate) struct Context {
     /// The project folder.
@@ -24,11 +27,11 @@ pub(crate) struct Context {
     /// Its memory.
     pub(crate) store: Store,
     /// Named target sections, opened once each.
-    targets: Arc<BTreeMap<String, AnyTarget>>,
+    targets: Targets,
 }
 
 /// What the service of this process has open; commands that it runs for others use the same.
-static SHARED: Mutex<Option<(Store, Arc<BTreeMap<String, AnyTarget>>)>> = Mutex::new(None);
+static SHARED: Mutex<Option<(Store, Targets)>> = Mutex::new(None);
 
 /// One job, ready to run.
 pub(crate) struct OpenJob<'c> {
@@ -44,12 +47,15 @@ pub(crate) struct OpenJob<'c> {
     pub(crate) schema_changed: bool,
     /// Where its accounts are.
     pub(crate) target: &'c AnyTarget,
+    /// Whose word counts, where it has several sources.
+    pub(crate) precedence: Option<Precedence>,
 }
 
 impl OpenJob<'_> {
     /// The job at work on `store`.
     pub(crate) fn runner<'a>(&'a self, store: &'a Store) -> Runner<'a, AnyTarget> {
-        Runner { store, job: self.key, schema: &self.schema, target: self.target }
+        let precedence = self.precedence.as_ref();
+        Runner { store, job: self.key, schema: &self.schema, target: self.target, precedence }
     }
 }
 
@@ -106,7 +112,8 @@ impl Context {
     fn with(project: Project, store: Store) -> Result<Self, Report> {
         let mut targets = BTreeMap::new();
         for (name, section) in &project.file.target {
-            targets.insert(name.clone(), AnyTarget::open(section, &project.folder, &project.state())?);
+            let target = AnyTarget::open(section, &project.folder, &project.state())?;
+            targets.insert(name.clone(), Arc::new(target));
         }
         Ok(Self { project, store, targets: Arc::new(targets) })
     }
@@ -119,7 +126,12 @@ impl Context {
 
     /// A target by name.
     pub(crate) fn target(&self, name: &str) -> Option<&AnyTarget> {
-        self.targets.get(name)
+        self.targets.get(name).map(Arc::as_ref)
+    }
+
+    /// The same, to be kept by a service.
+    pub(crate) fn shared_target(&self, name: &str) -> Option<Arc<AnyTarget>> {
+        self.targets.get(name).cloned()
     }
 
     /// The job that is meant: the named one, or the only one.
@@ -167,7 +179,8 @@ impl Context {
         let key = self.job_key(name)?;
         let stored = self.store.schema(key, None)?.map(|(_, text)| text);
         let schema_changed = stored.as_deref().is_some_and(|stored| stored != text);
-        Ok(OpenJob { name, section, key, schema, schema_changed, target })
+        let precedence = self.project.precedence(section);
+        Ok(OpenJob { name, section, key, schema, schema_changed, target, precedence })
     }
 
     /// Notes that a job runs with the schema that the project holds now.

@@ -3,14 +3,15 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::sync::LazyLock;
 
-use hirewire_engine::safety::{self, Held};
+use hirewire_engine::safety;
 use hirewire_job::{
     Item, PersonPlan, PlanAction, PlanDocument, Warning, fingerprint_name, fingerprints, safety_totals,
+    standing,
 };
 use hirewire_source::{
     Batch, Export, Files, Fingerprints, Missing, Reject, Scan, SourceConfig, SourceError, StopCode, batches,
 };
-use hirewire_store::{CycleState, Hold, JobKey, NewOperation, OperationId, Person};
+use hirewire_store::{Hold, JobKey, NewOperation, OperationId, Person};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::json;
@@ -336,7 +337,9 @@ pub(crate) fn also(
             people(context, job)?.into_iter().filter(|anchor| !listed.contains(anchor)).map(Item::again),
         );
     }
-    for anchor in feeds.iter().flat_map(|feed| &feed.gone) {
+    // Who is gone from a source that may not bring people into being is not gone.
+    let removes = |feed: &&Feed<'_>| job.precedence.as_ref().is_none_or(|p| p.may_remove(feed.name));
+    for anchor in feeds.iter().filter(removes).flat_map(|feed| &feed.gone) {
         also.push(Item::gone(anchor));
     }
     Ok(also)
@@ -360,15 +363,15 @@ pub(crate) fn plan(
     let mut mapping_rejects = Vec::new();
     for feed in feeds {
         let rejects = feed.export.records(&feed.scan, |mapped| {
-            items.push(Item::preview(
-                mapped.key,
-                mapped.scim_json.to_owned(),
-                Some(hirewire_job::origin(&feed.export, &mapped)),
-            ));
+            let origin = Some(hirewire_job::origin(&feed.export, &mapped));
+            let item = Item::preview(mapped.key, mapped.scim_json.to_owned(), origin);
+            items.push(item.from_source(feed.name));
             Ok(())
         })?;
         items.extend(
-            feed.leavers.iter().map(|leaver| Item::preview(&leaver.anchor, leaver.data.clone(), None)),
+            feed.leavers.iter().map(|leaver| {
+                Item::preview(&leaver.anchor, leaver.data.clone(), None).from_source(feed.name)
+            }),
         );
         mapping_rejects.push(rejects);
     }
@@ -393,13 +396,9 @@ pub(crate) fn plan(
         unchanged(context, job, feeds, &listed, &mut document)?;
     }
     document.people.sort_by(|a, b| a.anchor.cmp(&b.anchor));
-    let (_, population) = context.store.count_people(job.key)?;
-    let mut holds =
-        safety::assess(&safety_totals(&document.totals), population, &job.section.safety.limits());
-    if first_load(context, job)? {
-        // A first load creates everybody; one that was cut off goes on with the rest.
-        holds.retain(|hold| !matches!(hold.held, Held::Creates | Held::Changes));
-    }
+    let stored = context.store.job_by_key(job.key)?;
+    let guard = standing::guard(&context.store, &stored, job.section.safety.limits(), None, now)?;
+    let holds = guard.assess(&safety_totals(&document.totals));
     Ok(Planned { document, holds })
 }
 
@@ -453,12 +452,6 @@ fn under_review(
         });
     }
     Ok(())
-}
-
-/// Whether no cycle of the job ever got to its end.
-pub(crate) fn first_load(context: &Context, job: &OpenJob<'_>) -> Result<bool, Report> {
-    let ended = |state| matches!(state, CycleState::Succeeded | CycleState::EntryLevelErrors);
-    Ok(!context.store.cycles(job.key, None, RECENT)?.into_iter().any(|cycle| ended(cycle.state)))
 }
 
 /// Lists the people who were not looked at because nothing of them changed.

@@ -6,6 +6,7 @@ mod context;
 #[cfg(unix)]
 mod control;
 mod cycle;
+mod metrics;
 mod output;
 mod project;
 mod random;

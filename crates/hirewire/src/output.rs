@@ -91,6 +91,15 @@ pub(crate) fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
+/// `1 person`, `2 people`, `3 changes`.
+pub(crate) fn counted(count: u64, one: &str) -> String {
+    match (count, one) {
+        (1, _) => format!("1 {one}"),
+        (_, "person") => format!("{count} people"),
+        _ => format!("{count} {one}s"),
+    }
+}
+
 /// Talk to people: standard error.
 pub(crate) use crate::session::say;
 

@@ -2,7 +2,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use hirewire_engine::quarantine::QuarantineLimits;
 use hirewire_engine::safety::{self, Exemption, Limits};
+use hirewire_job::{Place, Precedence};
 use hirewire_source::SourceConfig;
 use hirewire_target::ldap::LdapConfig;
 use schemars::JsonSchema;
@@ -15,6 +17,9 @@ use crate::workflows::{ConnectionSection, WorkflowsSection};
 
 /// Name of the project file.
 pub(crate) const FILE: &str = "hirewire.toml";
+
+/// What uploads over the API are called among sources.
+pub(crate) const UPLOADS: &str = "http";
 
 /// What `hirewire.toml` holds.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -77,8 +82,16 @@ pub(crate) struct JobSection {
     /// Name of the target that is written.
     pub(crate) target: String,
     /// Names of the sources whose people this job takes; all of them when left out.
+    /// The most trusted comes first: where several know an attribute, its word counts. `http` stands for uploads over the API.
     #[serde(default)]
     pub(crate) sources: Vec<String>,
+    /// Sources whose people get accounts; all when left out. Others only add to people whom one of these knows.
+    #[serde(default)]
+    pub(crate) people_from: Vec<String>,
+    /// Attributes with an order of sources of their own: SCIM path = sources, such as
+    /// `"phoneNumbers[type eq \"work\"].value" = ["phones", "hr"]`. A source not named there does not deliver the attribute.
+    #[serde(default)]
+    pub(crate) precedence: BTreeMap<String, Vec<String>>,
     /// While `hirewire serve` runs: how often the sources are looked at, such as `30s` or `5m`; a new export is applied as
     /// by `hirewire sync --yes`. Left out, only `hirewire sync` reads them.
     #[serde(default)]
@@ -96,6 +109,39 @@ pub(crate) struct JobSection {
     /// How much change one cycle may make before it stops for approval.
     #[serde(default)]
     pub(crate) safety: SafetySection,
+    /// When failures put the job into quarantine; Entra's numbers when left out.
+    #[serde(default)]
+    pub(crate) quarantine: QuarantineSection,
+}
+
+/// When failures put a job into quarantine (spec/engine.md §14). A company of 200 sets smaller numbers.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct QuarantineSection {
+    /// The share is looked at from so many failed people on.
+    pub(crate) least_failures: u64,
+    /// More than this share of the people, in percent.
+    pub(crate) percent: u64,
+    /// More failed people than this, references not counted.
+    pub(crate) failures: u64,
+    /// More failed people and references than this.
+    pub(crate) all_failures: u64,
+}
+
+impl Default for QuarantineSection {
+    fn default() -> Self {
+        let QuarantineLimits { least_failures, percent, failures, all_failures } =
+            QuarantineLimits::default();
+        Self { least_failures, percent, failures, all_failures }
+    }
+}
+
+impl QuarantineSection {
+    /// The limits as the engine reads them.
+    pub(crate) fn limits(self) -> QuarantineLimits {
+        let Self { least_failures, percent, failures, all_failures } = self;
+        QuarantineLimits { least_failures, percent, failures, all_failures }
+    }
 }
 
 /// What a record without `active` means (spec/engine.md §6).
@@ -297,15 +343,18 @@ impl Project {
                     "target",
                 ));
             }
-            for source in &job.sources {
-                if !self.file.source.contains_key(source) {
-                    return Err(unknown(
-                        &format!("job.{name}.sources"),
-                        source,
-                        self.file.source.keys(),
-                        "source",
-                    ));
+            let named = job.precedence.values().flatten().map(|source| ("precedence", source));
+            let named = named.chain(job.people_from.iter().map(|source| ("people_from", source)));
+            for (key, source) in job.sources.iter().map(|source| ("sources", source)).chain(named) {
+                if source != UPLOADS && !self.file.source.contains_key(source) {
+                    let place = format!("job.{name}.{key}");
+                    return Err(unknown(&place, source, self.file.source.keys(), "source"));
                 }
+            }
+            if let Some(path) = job.precedence.keys().find(|path| Place::parse(path).is_none()) {
+                return Err(Report::new(format!("job.{name}.precedence: `{path}` is no SCIM path")).help(
+                    "write title, name.familyName, urn:…:User:department or phoneNumbers[type eq \"work\"].value",
+                ));
             }
         }
         Ok(())
@@ -322,6 +371,20 @@ impl Project {
             TargetSection::Embedded { .. } => None,
             TargetSection::Ldap(config) => Some(config.container.clone()),
         }
+    }
+
+    /// Whose word counts, where a job has several sources.
+    pub(crate) fn precedence(&self, job: &JobSection) -> Option<Precedence> {
+        let sources: Vec<String> = match job.sources.as_slice() {
+            [] => self.sources_of(job).map(|(name, _)| name.clone()).collect(),
+            named => named.to_vec(),
+        };
+        if sources.len() < 2 && job.precedence.is_empty() && job.people_from.is_empty() {
+            return None;
+        }
+        let attributes = job.precedence.iter();
+        let attributes = attributes.filter_map(|(path, owners)| Some((Place::parse(path)?, owners.clone())));
+        Some(Precedence { sources, attributes: attributes.collect(), people_from: job.people_from.clone() })
     }
 
     /// The sources whose people a job takes, by name.

@@ -1,10 +1,16 @@
 //! The running synchronization behind the HTTP API: one worker thread a job, woken by uploads and by dates.
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use hirewire_engine::quarantine::QuarantineLimits;
+use hirewire_engine::safety::{DeleteThreshold, Limits};
+use hirewire_engine::target::{MatchKey, Target as _, TargetError};
+use hirewire_engine::value::AttributeValue;
 use hirewire_engine::{CompiledSchema, MissingActive, Settings};
-use hirewire_job::{CycleReport, Item, Listing, PlanAction, RunOptions, Runner};
+use hirewire_job::{
+    CycleReport, Item, JobError, Listing, PlanAction, Precedence, RunOptions, Runner, Safety, standing,
+};
 use hirewire_schema::{Document, Template};
 use hirewire_server::clock::Clock;
 use hirewire_server::log::render::{self, Systems};
@@ -21,6 +27,7 @@ use serde_json::{Value, json};
 
 use crate::commands::users;
 use crate::cycle::block_on;
+use crate::metrics;
 use crate::target::AnyTarget;
 use crate::turn;
 use crate::waiting;
@@ -28,14 +35,44 @@ use crate::waiting;
 /// Longest a worker sleeps without looking at its dates; a clock that is set wakes it at once.
 const LOOK: Duration = Duration::from_secs(60);
 
+/// Shortest sleep after something went wrong in the store.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long a count of the linked people is good enough for a share.
+const POPULATION: Duration = Duration::from_secs(60);
+
+/// What a job works with besides its schema.
+pub(crate) struct Profile {
+    /// Where its accounts are.
+    pub(crate) target: Arc<AnyTarget>,
+    /// The target's name in metrics.
+    pub(crate) target_label: String,
+    /// What the log calls the target.
+    pub(crate) target_name: String,
+    /// What the engine is told.
+    pub(crate) settings: Settings,
+    /// How much one cycle may change.
+    pub(crate) limits: Limits,
+    /// When failures are too many.
+    pub(crate) quarantine: QuarantineLimits,
+    /// Whose word counts, where it has several sources.
+    pub(crate) precedence: Option<Precedence>,
+}
+
 /// Everything that the workers share.
 struct Shared {
     store: Store,
-    target: AnyTarget,
     clock: Arc<Clock>,
-    settings: Settings,
-    /// What the log calls the target.
-    target_name: String,
+    profiles: HashMap<JobKey, Profile>,
+    /// For jobs that were made over the API.
+    default: Profile,
+    states: Mutex<HashMap<JobKey, Arc<JobState>>>,
+}
+
+/// What is known of a running job.
+#[derive(Default)]
+struct JobState {
+    population: Mutex<Option<(u64, Instant)>>,
 }
 
 /// The running synchronization of one process.
@@ -53,15 +90,14 @@ enum Message {
 }
 
 impl LocalService {
-    /// A service over a store and one target.
+    /// A service over a store. Jobs without a profile of their own use the default one.
     pub(crate) fn new(
         store: Store,
-        target: AnyTarget,
         clock: Arc<Clock>,
-        settings: Settings,
-        target_name: String,
+        default: Profile,
+        profiles: HashMap<JobKey, Profile>,
     ) -> Self {
-        let shared = Arc::new(Shared { store, target, clock, settings, target_name });
+        let shared = Arc::new(Shared { store, clock, profiles, default, states: Mutex::default() });
         Self { shared, workers: Mutex::new(HashMap::new()) }
     }
 
@@ -86,22 +122,14 @@ impl LocalService {
             workers.insert(job, sender);
         }
     }
-
-    fn set(&self, job: &Job, schedule: ScheduleState, status: StatusCode) -> Result<(), ServiceError> {
-        let mut job = self.shared.store.job_by_key(job.key)?;
-        job.schedule = schedule;
-        job.status = status;
-        if status == StatusCode::Active {
-            job.quarantine = None;
-        }
-        Ok(self.shared.store.update_job(&job)?)
-    }
 }
 
-/// A worker: waits until there is something to do, then runs cycles until there is nothing.
+/// A worker: waits until there is something to do, then runs a cycle.
 fn work(shared: &Shared, job: JobKey, messages: &mpsc::Receiver<Message>) {
+    let mut trouble = false;
     loop {
-        let mut message = messages.recv_timeout(shared.pause(job));
+        let pause = shared.pause(job);
+        let mut message = messages.recv_timeout(if trouble { pause.max(PATIENCE) } else { pause });
         // Several wake-ups are one.
         while let Ok(Message::Wake) = message {
             match messages.try_recv() {
@@ -117,18 +145,48 @@ fn work(shared: &Shared, job: JobKey, messages: &mpsc::Receiver<Message>) {
             Err(mpsc::RecvTimeoutError::Disconnected) => return,
             Ok(Message::Wake) | Err(mpsc::RecvTimeoutError::Timeout) => {}
         }
-        if let Err(error) = shared.run(job) {
+        let result = shared.run(job);
+        trouble = result.is_err();
+        if let Err(error) = result {
             tracing::error!(%error, "a cycle failed; it is tried again");
         }
     }
 }
 
 impl Shared {
+    fn profile(&self, job: JobKey) -> &Profile {
+        self.profiles.get(&job).unwrap_or(&self.default)
+    }
+
+    fn state(&self, job: JobKey) -> Arc<JobState> {
+        let mut states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(states.entry(job).or_default())
+    }
+
+    fn runner<'a>(&'a self, job: JobKey, schema: &'a CompiledSchema) -> Runner<'a, AnyTarget> {
+        let profile = self.profile(job);
+        Runner {
+            store: &self.store,
+            job,
+            schema,
+            target: &profile.target,
+            precedence: profile.precedence.as_ref(),
+        }
+    }
+
     /// How long a worker may sleep.
-    fn pause(&self, job: JobKey) -> Duration {
-        let next = self.store.next_wake(job).ok().flatten();
-        let until = next.and_then(|next| Duration::try_from(next.duration_since(self.clock.now())).ok());
-        until.map_or(LOOK, |until| until.clamp(Duration::from_millis(50), LOOK))
+    fn pause(&self, key: JobKey) -> Duration {
+        let Ok(job) = self.store.job_by_key(key) else { return LOOK };
+        if job.schedule != ScheduleState::Active {
+            return LOOK;
+        }
+        let next = match standing::wait_until(&job) {
+            Some(until) => Some(until),
+            None => self.store.next_wake(key).ok().flatten(),
+        };
+        let Some(next) = next else { return LOOK };
+        let until = Duration::try_from(next.duration_since(self.clock.now())).unwrap_or(Duration::ZERO);
+        until.clamp(Duration::from_millis(50), LOOK)
     }
 
     fn schema(&self, job: &Job) -> Result<CompiledSchema, ServiceError> {
@@ -139,10 +197,9 @@ impl Shared {
                 .document(),
         };
         let document = document.map_err(|error| ServiceError::Internal(error.to_string()))?;
-        let mut settings = self.settings.clone();
-        let skip = self.store.open_secret(&job.service_principal, "SkipOutOfScopeDeletions").ok().flatten();
-        settings.skip_out_of_scope_deletions = skip
-            .and_then(|secret| String::from_utf8(secret.expose_secret().to_vec()).ok())
+        let mut settings = self.profile(job.key).settings.clone();
+        settings.skip_out_of_scope_deletions = self
+            .secret(job, "SkipOutOfScopeDeletions")
             .is_some_and(|text| Settings::parse_skip_out_of_scope_deletions(&text));
         CompiledSchema::compile(&document.schema(), &settings).map_err(|findings| {
             let words: Vec<String> = findings.iter().map(ToString::to_string).collect();
@@ -150,32 +207,158 @@ impl Shared {
         })
     }
 
+    /// A setting that clients keep among the job's secrets.
+    fn secret(&self, job: &Job, name: &str) -> Option<String> {
+        let secret = self.store.open_secret(&job.service_principal, name).ok().flatten()?;
+        String::from_utf8(secret.expose_secret().to_vec()).ok()
+    }
+
+    /// The job's limits, with Entra's own threshold as clients set it: in the notification settings, or in the job's.
+    fn limits(&self, job: &Job) -> Limits {
+        let mut limits = self.profile(job.key).limits;
+        let notification = self
+            .secret(job, "SyncNotificationSettings")
+            .and_then(|text| serde_json::from_str::<Value>(&text).ok())
+            .filter(|settings| !settings["DeleteThresholdValue"].is_null());
+        let settings: Vec<Value> = serde_json::from_str(&job.settings).unwrap_or_default();
+        let setting = settings.iter().find(|setting| setting["name"] == "QuarantineTooManyDeletesThreshold");
+        if let Some(settings) = notification {
+            limits.delete_threshold = DeleteThreshold::from_notification_settings(&settings);
+        } else if let Some(setting) = setting {
+            let settings = json!({ "DeleteThresholdValue": setting["value"] });
+            limits.delete_threshold = DeleteThreshold::from_notification_settings(&settings);
+        }
+        limits
+    }
+
     /// One cycle, if the job is at work.
     fn run(&self, key: JobKey) -> Result<(), ServiceError> {
         let _turn = turn::take(key);
-        let job = self.store.job_by_key(key)?;
-        if let Some(why) = waiting::held(&job) {
-            return waiting::log(&self.store, &job, why, self.clock.now());
+        let state = self.state(key);
+        let mut job = self.store.job_by_key(key)?;
+        let now = self.clock.now();
+        if !standing::may_run(&job, now) {
+            let waits = job.schedule == ScheduleState::Active && standing::waits_for_target(&job);
+            if !waits || block_on(reach(&self.profile(key).target)).is_err() {
+                return match waiting::held(&job) {
+                    Some(why) => waiting::log(&self.store, &job, why, now),
+                    None => Ok(()),
+                };
+            }
+            job = self.store.change_job(key, standing::release)?;
         }
-        let schema = self.schema(&job)?;
-        let runner = Runner { store: &self.store, job: key, schema: &schema, target: &self.target };
-        let result = block_on(runner.run(RunOptions {
-            now: self.clock.now(),
-            kind: CycleKind::Incremental,
-            held: Vec::new(),
-            also: Vec::new(),
+        let schema = match self.schema(&job) {
+            Ok(schema) => schema,
+            Err(error) => {
+                let failed = JobError::Schema { job: job.id.clone(), mistakes: error.to_string() };
+                self.settle(key, Err(&failed), None, now)?;
+                return Err(error);
+            }
+        };
+        let population = self.population(&state, key)?;
+        let kind = if population == 0 { CycleKind::Initial } else { CycleKind::Incremental };
+        let guard =
+            standing::guard(&self.store, &job, self.limits(&job), Some(population), now).map_err(internal)?;
+        let began = Instant::now();
+        let total = self.store.queue_state(key)?.waiting;
+        let mut progress = |done: u64| {
+            if done < total {
+                let _ = standing::note_progress(&self.store, key, done, total, self.clock.now());
+            }
+        };
+        let result = block_on(self.runner(key, &schema).run(RunOptions {
+            now,
+            kind,
+            safety: Safety::Guarded(guard),
             listing: Listing::Problems,
-            progress: &mut |_| (),
+            also: Vec::new(),
+            progress: &mut progress,
             more: &mut || false,
         }));
-        block_on(self.target.finish_cycle());
-        result.map(|_| ()).map_err(internal)
+        block_on(self.profile(key).target.finish_cycle());
+        self.note(&job, &state, population, began, &result)
+    }
+
+    /// Notes what became of a cycle: standing, metrics, the number of linked people.
+    fn note(
+        &self,
+        job: &Job,
+        state: &JobState,
+        population: u64,
+        began: Instant,
+        result: &Result<CycleReport, JobError>,
+    ) -> Result<(), ServiceError> {
+        metrics::cycle(job, &self.profile(job.key).target_label, began.elapsed(), result);
+        let now = self.clock.now();
+        match result {
+            Ok(report) if report.cycle.is_none() => Ok(()),
+            Ok(report) => {
+                let linked = (population + report.counts.created).saturating_sub(report.counts.deleted);
+                let mut known = state.population.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some((people, _)) = known.as_mut() {
+                    *people = linked;
+                }
+                drop(known);
+                self.settle(job.key, Ok(report.into()), Some(linked), now)
+            }
+            Err(error) => {
+                tracing::warn!(job = job.id, %error, "a cycle could not go on");
+                self.settle(job.key, Err(error), None, now)
+            }
+        }
+    }
+
+    fn settle(
+        &self,
+        key: JobKey,
+        ended: Result<standing::Ended, &JobError>,
+        population: Option<u64>,
+        now: Timestamp,
+    ) -> Result<(), ServiceError> {
+        let limits = &self.profile(key).quarantine;
+        let job = standing::settle(&self.store, key, ended, limits, population, now).map_err(internal)?;
+        metrics::standing(&job);
+        Ok(())
+    }
+
+    /// How many people are linked: counted now and then, reckoned in between.
+    fn population(&self, state: &JobState, key: JobKey) -> Result<u64, ServiceError> {
+        let mut known = state.population.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((people, counted)) = *known
+            && counted.elapsed() < POPULATION
+        {
+            return Ok(people);
+        }
+        let people = self.store.count_people(key)?.1;
+        *known = Some((people, Instant::now()));
+        Ok(people)
+    }
+
+    /// Makes held changes happen; zero when there are none.
+    fn approve(&self, job: &Job, cycle: Option<&str>, by: &str) -> Result<u64, ServiceError> {
+        let _turn = turn::take(job.key);
+        let cycle = match cycle {
+            None => None,
+            Some(id) => {
+                let found = self.store.cycle(id)?.filter(|cycle| cycle.job == job.key);
+                let found = found.ok_or_else(|| ServiceError::NotFound(format!("there is no cycle {id}")))?;
+                Some(found.key)
+            }
+        };
+        let schema = self.schema(job)?;
+        let now = self.clock.now();
+        let approved = block_on(self.runner(job.key, &schema).approve(cycle, by, now)).map_err(internal)?;
+        block_on(self.profile(job.key).target.finish_cycle());
+        let Some(approved) = approved else { return Ok(0) };
+        let stored = self.store.change_job(job.key, standing::release)?;
+        metrics::standing(&stored);
+        Ok(approved.changes)
     }
 
     fn on_demand(&self, job: &Job, request: &OnDemand) -> Result<OnDemandOutcome, ServiceError> {
         let _turn = turn::take(job.key);
         let schema = self.schema(job)?;
-        let runner = Runner { store: &self.store, job: job.key, schema: &schema, target: &self.target };
+        let runner = self.runner(job.key, &schema);
         let anchor = &request.external_id;
         let known = self.store.load_batch(job.key, &[anchor])?;
         if known.iter().all(|state| state.person.as_ref().is_none_or(|person| person.record.is_none())) {
@@ -207,7 +390,8 @@ impl Shared {
         report: &CycleReport,
     ) -> Result<OnDemandOutcome, ServiceError> {
         let entry = self.store.log_of_person(job.key, anchor, 1)?.pop();
-        let systems = Systems::api(&uuid::Uuid::nil(), "", &self.target_name, true);
+        let target_name = &self.profile(job.key).target_name;
+        let systems = Systems::api(&uuid::Uuid::nil(), "", target_name, true);
         let person = report.document.people.iter().find(|person| person.anchor == anchor);
         let action = person.map_or(PlanAction::Skip, |person| person.action);
         let error = entry.as_ref().and_then(|entry| entry.entry.error_code.clone());
@@ -228,6 +412,19 @@ impl Shared {
         let owner = self.store.owners(job.key, &[object])?.into_iter().next().flatten();
         Ok(owner.map(|source| (source, object.to_owned())))
     }
+
+    /// The directory that Hirewire keeps itself, of whichever job.
+    fn embedded(&self) -> Option<&AnyTarget> {
+        let mut all = self.profiles.values().chain([&self.default]).map(|profile| &*profile.target);
+        all.find(|target| target.embedded().is_some())
+    }
+}
+
+/// Asks the target for something that is not there: an answer is a sign of life.
+async fn reach(target: &AnyTarget) -> Result<(), TargetError> {
+    let attribute = if target.embedded().is_some() { "displayName" } else { "cn" };
+    let value = AttributeValue::Text("hirewire-connection-test".into());
+    target.exists(&MatchKey { attribute: attribute.into(), value }).await.map(|_| ())
 }
 
 fn result_word(action: PlanAction) -> &'static str {
@@ -252,9 +449,10 @@ impl Service for LocalService {
 
     fn plan_only(&self, job: &Job, operations: Vec<NewOperation>) -> Result<Value, ServiceError> {
         let schema = self.shared.schema(job)?;
-        let runner =
-            Runner { store: &self.shared.store, job: job.key, schema: &schema, target: &self.shared.target };
-        let items = operations.into_iter().map(|o| Item::preview(o.anchor, o.data, o.origin)).collect();
+        let runner = self.shared.runner(job.key, &schema);
+        let item =
+            |o: NewOperation| Item::preview(o.anchor, o.data, o.origin).from_source(crate::project::UPLOADS);
+        let items = operations.into_iter().map(item).collect();
         let document = block_on(runner.preview(items, self.shared.clock.now(), true)).map_err(internal)?;
         serde_json::to_value(&document).map_err(internal)
     }
@@ -264,15 +462,29 @@ impl Service for LocalService {
     }
 
     fn start(&self, job: &Job) -> Result<(), ServiceError> {
-        self.set(job, ScheduleState::Active, StatusCode::Active)?;
+        let started = self.shared.store.change_job(job.key, |job| {
+            standing::release(job);
+            job.schedule = ScheduleState::Active;
+            job.status = StatusCode::Active;
+        })?;
+        metrics::standing(&started);
         self.wake(job.key);
         Ok(())
     }
 
     fn pause(&self, job: &Job) -> Result<(), ServiceError> {
-        self.set(job, ScheduleState::Paused, StatusCode::Paused)?;
+        self.shared.store.change_job(job.key, |job| {
+            job.schedule = ScheduleState::Paused;
+            job.status = StatusCode::Paused;
+        })?;
         self.wake(job.key);
         Ok(())
+    }
+
+    fn approve(&self, job: &Job, cycle: Option<&str>, by: &str) -> Result<u64, ServiceError> {
+        let changes = self.shared.approve(job, cycle, by)?;
+        self.wake(job.key);
+        Ok(changes)
     }
 
     fn restart(&self, job: &Job, scopes: ResetScopes) -> Result<(), ServiceError> {
@@ -291,12 +503,10 @@ impl Service for LocalService {
             store.make_everybody_due(job.key, now)?;
         }
         if scopes.quarantine_state {
-            let mut stored = store.job_by_key(job.key)?;
-            if stored.status == StatusCode::Quarantine {
-                stored.status = StatusCode::Active;
-                stored.quarantine = None;
-                store.update_job(&stored)?;
-            }
+            store.change_job(job.key, standing::release)?;
+        }
+        if scopes.force_deletes {
+            self.shared.approve(job, None, "restart with ForceDeletes")?;
         }
         self.wake(job.key);
         Ok(())
@@ -332,19 +542,15 @@ impl Service for LocalService {
         }))
     }
 
-    fn validate_credentials(&self, _job: &Job) -> Result<(), ServiceError> {
-        let key = hirewire_engine::target::MatchKey {
-            attribute: "displayName".into(),
-            value: hirewire_engine::value::AttributeValue::Text("hirewire-connection-test".into()),
-        };
-        let answer = block_on(hirewire_engine::target::Target::exists(&self.shared.target, &key));
-        answer.map(|_| ()).map_err(|error| ServiceError::Refused(error.to_string()))
+    fn validate_credentials(&self, job: &Job) -> Result<(), ServiceError> {
+        block_on(reach(&self.shared.profile(job.key).target))
+            .map_err(|error| ServiceError::Refused(error.to_string()))
     }
 
     fn object_connection(&self, job: &Job, object: &str) -> Result<Option<ObjectConnection>, ServiceError> {
         let Some((source_anchor, target_anchor)) = self.shared.link(job, object)? else { return Ok(None) };
-        let name =
-            self.shared.target.embedded().and_then(|directory| directory.get(&target_anchor).ok().flatten());
+        let target = &self.shared.profile(job.key).target;
+        let name = target.embedded().and_then(|directory| directory.get(&target_anchor).ok().flatten());
         let display_name =
             name.and_then(|user| user.attributes.get("displayName").map(users::shown)).unwrap_or_default();
         Ok(Some(ObjectConnection {
@@ -368,7 +574,9 @@ impl Service for LocalService {
     }
 
     fn users(&self, equal: Option<(&str, &str)>) -> Result<Vec<Value>, ServiceError> {
-        let Some(directory) = self.shared.target.embedded() else { return Ok(Vec::new()) };
+        let Some(directory) = self.shared.embedded().and_then(AnyTarget::embedded) else {
+            return Ok(Vec::new());
+        };
         let filter = match equal {
             None => None,
             Some((attribute, value)) => Some(match attribute.to_ascii_lowercase().as_str() {
@@ -392,7 +600,8 @@ impl Service for LocalService {
             self.retire(job)?;
         }
         store.start_over()?;
-        if let Some(directory) = self.shared.target.embedded() {
+        self.shared.states.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        if let Some(directory) = self.shared.embedded().and_then(AnyTarget::embedded) {
             directory.clear().map_err(internal)?;
         }
         jobs.iter().try_for_each(|job| self.start(job))

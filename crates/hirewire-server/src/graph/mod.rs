@@ -1,6 +1,7 @@
 //! The resources of Microsoft Graph that inbound provisioning needs (spec/inbound-api.md §5).
 pub mod apps;
 pub mod connections;
+pub mod cycles;
 pub mod expression;
 pub mod jobs;
 pub mod log;

@@ -177,6 +177,16 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         Area::Graph,
+        "servicePrincipals/{sp}/synchronization/jobs/{job}/approve",
+        &[post(SYNC_WRITE, graph::cycles::approve, 200, "Make the changes that a cycle held happen")],
+    ),
+    row(
+        Area::Graph,
+        "servicePrincipals/{sp}/synchronization/jobs/{job}/cycles",
+        &[get(SYNC_READ, graph::cycles::list, "List the cycles of a job, the newest first")],
+    ),
+    row(
+        Area::Graph,
         "servicePrincipals/{sp}/synchronization/jobs/{job}/validateCredentials",
         &[post(SYNC_WRITE, graph::jobs::validate_credentials, 204, "Check the credentials of a job")],
     ),

@@ -176,6 +176,10 @@ impl Service for Runtime {
         Ok(self.store.update_job(&job)?)
     }
 
+    fn approve(&self, _: &Job, _: Option<&str>, _: &str) -> Result<u64, ServiceError> {
+        Ok(0)
+    }
+
     fn restart(&self, job: &Job, scopes: ResetScopes) -> Result<(), ServiceError> {
         if scopes.purge_queue {
             self.store.purge_queue(job.key, "Purged")?;

@@ -14,6 +14,8 @@ use crate::error::{Result, StoreError};
 /// Deeper filters are refused.
 const DEEPEST: usize = 50;
 const SECOND: i64 = 1_000_000;
+/// Milliseconds from which on an entry stands in the index of long ones.
+const LONG: i64 = 1_000;
 
 /// A filter as SQL.
 pub(crate) struct Condition {
@@ -46,8 +48,13 @@ pub(crate) fn condition(
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Access {
     Time,
+    Long,
     Job,
-    Failure,
+    Action,
+    Status,
+    Upload,
+    Error,
+    Name,
     Target,
     Source,
     Row,
@@ -58,7 +65,12 @@ impl Access {
         match self {
             Self::Time => "INDEXED BY log_time",
             Self::Job => "INDEXED BY log_job",
-            Self::Failure => "INDEXED BY log_failure",
+            Self::Long => "INDEXED BY log_long",
+            Self::Action => "INDEXED BY log_action",
+            Self::Status => "INDEXED BY log_status",
+            Self::Upload => "INDEXED BY log_upload",
+            Self::Error => "INDEXED BY log_error",
+            Self::Name => "INDEXED BY log_name",
             Self::Target => "INDEXED BY log_target",
             Self::Source => "INDEXED BY log_source",
             Self::Row => "NOT INDEXED",
@@ -190,6 +202,14 @@ impl Builder<'_> {
         match value {
             LogValue::Number(number) => {
                 // Comparing with null gives null in SQL and false in OData.
+                if column == "duration" && is_long(op, *number) {
+                    self.push(&format!("(duration >= {LONG} AND duration {} ?)", symbol(op)), *number);
+                    return Ok(());
+                }
+                if column == "upload" && op == Comparison::Equal {
+                    self.push("(upload = ? AND upload IS NOT NULL)", *number);
+                    return Ok(());
+                }
                 let open =
                     if matches!(op, Comparison::Equal | Comparison::NotEqual) { "" } else { "coalesce(" };
                 let close = if open.is_empty() { "" } else { ", 0)" };
@@ -281,9 +301,9 @@ impl Builder<'_> {
             }
             LogValue::Text(text) => {
                 let plain = operand.fold == Fold::None;
-                if plain && column == "target" && op == Comparison::Equal && !text.is_empty() {
-                    // What the index on targets covers; never null, so that it can be negated.
-                    self.push("(target = ? AND target IS NOT NULL)", text.clone());
+                if plain && column != "source" && op == Comparison::Equal && !text.is_empty() {
+                    // What the partial indexes cover; never null, so that it can be negated.
+                    self.push(&format!("({column} = ? AND {column} IS NOT NULL)"), text.clone());
                     return Ok(());
                 }
                 // An absent target reads as empty text, an absent error code as null.
@@ -384,6 +404,18 @@ impl Builder<'_> {
                 *best = (*best).max(self.access(*operand, text)?);
                 Ok(())
             }
+            LogFilter::Compare(operand, Comparison::Equal, LogValue::Number(_))
+                if operand.field == LogField::Upload =>
+            {
+                *best = (*best).max(Access::Upload);
+                Ok(())
+            }
+            LogFilter::Compare(operand, op, LogValue::Number(least))
+                if operand.field == LogField::Duration && is_long(*op, *least) =>
+            {
+                *best = (*best).max(Access::Long);
+                Ok(())
+            }
             _ => Ok(()),
         }
     }
@@ -395,7 +427,12 @@ impl Builder<'_> {
             LogField::ChangeId => Access::Row,
             LogField::SourceId => Access::Source,
             LogField::TargetId if !text.is_empty() => Access::Target,
-            LogField::Status if chosen(text) == [LogStatus::Failure.number()] => Access::Failure,
+            LogField::TargetName if !text.is_empty() => Access::Name,
+            LogField::ErrorCode if !text.is_empty() => Access::Error,
+            // Most entries succeed, so that the newest ones are found sooner in order of time or by another member.
+            LogField::Status if chosen(text) == [LogStatus::Success.number()] => Access::Time,
+            LogField::Status if chosen(text).len() == 1 => Access::Status,
+            LogField::Action if chosen(text).len() == 1 => Access::Action,
             LogField::JobId | LogField::ServicePrincipalId if chosen(text).len() == 1 => Access::Job,
             LogField::CycleId if self.find_cycle(text)?.is_some() => Access::Job,
             _ => Access::Time,
@@ -408,6 +445,16 @@ struct CycleRange {
     job: i64,
     from: i64,
     to: i64,
+}
+
+/// Whether only long entries can be meant.
+fn is_long(op: Comparison, number: i64) -> bool {
+    let from = match op {
+        Comparison::Greater => number.saturating_add(1),
+        Comparison::GreaterOrEqual | Comparison::Equal => number,
+        _ => return false,
+    };
+    from >= LONG
 }
 
 fn refuse(reason: impl Into<String>) -> StoreError {

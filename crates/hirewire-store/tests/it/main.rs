@@ -98,6 +98,7 @@ pub(crate) fn linked(anchor: &str, target: &str) -> PersonResult {
             link: LinkChange::Set(target.into()),
             in_scope: true,
             next_due: None,
+            parts: None,
         }),
         ..PersonResult::new(anchor)
     }

@@ -3,19 +3,17 @@ use std::collections::BTreeMap;
 
 use hirewire_engine::restart::Restart;
 use hirewire_engine::target::Step;
-use hirewire_job::{Item, PersonPlan, PlanAction, PlanDocument, Runner, UndoPerson};
-use hirewire_store::{CycleKind, Decision, StatusCode};
+use hirewire_job::{Item, PersonPlan, PlanAction, PlanDocument, Runner, UndoPerson, standing};
 use jiff::Timestamp;
 use serde_json::json;
 
 use crate::cli::{ApproveArgs, Global, Output, RestartArgs, SimulateArgs, UndoArgs};
 use crate::commands::logs::full_cycle_id;
 use crate::commands::plan;
-use crate::commands::review::is_review;
 use crate::commands::users::shown;
 use crate::context::{self, Context};
 use crate::cycle::{self, block_on};
-use crate::output::{Colour, Printer, coloured};
+use crate::output::{Colour, Printer, coloured, counted};
 use crate::report::{self, Report};
 use crate::{session, turn};
 
@@ -89,25 +87,15 @@ pub(crate) fn approve(global: &Global, arguments: &ApproveArgs, printer: &mut Pr
     let _turn = turn::take(job.key);
     let id = full_cycle_id(&context, job.key, &arguments.cycle)?;
     let cycle = context.store.cycle(&id)?.map(|cycle| cycle.key);
-    let holds: Vec<_> = context
-        .store
-        .holds(job.key, true, None, usize::MAX >> 2)?
-        .into_iter()
-        .filter(|hold| hold.cycle == cycle && !is_review(hold))
-        .collect();
-    if holds.is_empty() {
-        return Err(Report::new(format!("nothing of cycle {id} waits for approval")));
-    }
-    let now = Timestamp::now();
-    let anchors: Vec<String> = holds.iter().map(|hold| hold.anchor.clone()).collect();
-    let report = block_on(job.runner(&context.store).run_again(anchors, now, CycleKind::OnDemand))?;
     let who = std::env::var("USER").unwrap_or_else(|_| "somebody".into());
-    context.store.decide(holds.iter().map(|hold| hold.id).collect(), Decision::Approved, &who, now)?;
+    let approved = block_on(job.runner(&context.store).approve(cycle, &who, Timestamp::now()))?
+        .ok_or_else(|| Report::new(format!("nothing of cycle {id} waits for approval")))?;
+    context.store.change_job(job.key, standing::release)?;
     match global.output {
-        Output::Json => printer.json(&serde_json::to_value(&report.document)?),
+        Output::Json => printer.json(&serde_json::to_value(&approved.report.document)?),
         Output::Text => {
-            plan::show(&report.document, printer)?;
-            printer.line(&format!("{} changes of cycle {id} were approved", holds.len()))
+            plan::show(&approved.report.document, printer)?;
+            printer.line(&format!("{} of cycle {id} approved", counted(approved.changes, "change")))
         }
     }
 }
@@ -134,18 +122,11 @@ pub(crate) fn restart(global: &Global, arguments: &RestartArgs, printer: &mut Pr
         done.push("the next cycle looks at everybody");
     }
     if restart.clear_quarantine {
-        let mut stored = store.job_by_key(job.key)?;
-        stored.quarantine = None;
-        stored.status = StatusCode::Active;
-        store.update_job(&stored)?;
+        store.change_job(job.key, standing::release)?;
         done.push("quarantine is left");
     }
     if restart.execute_held_deletes {
-        let holds = store.holds(job.key, true, None, usize::MAX >> 2)?;
-        let held: Vec<_> = holds.into_iter().filter(|hold| !is_review(hold)).collect();
-        let anchors = held.iter().map(|hold| hold.anchor.clone()).collect();
-        block_on(job.runner(store).run_again(anchors, now, CycleKind::OnDemand))?;
-        store.decide(held.iter().map(|hold| hold.id).collect(), Decision::Approved, "restart", now)?;
+        block_on(job.runner(store).approve(None, "restart", now))?;
         done.push("held changes are executed");
     }
     let words = if done.is_empty() { "nothing was reset".to_owned() } else { done.join("; ") };
@@ -170,7 +151,7 @@ pub(crate) fn simulate(
     let people: Vec<Item> = cycle::people(&context, &job)?.into_iter().map(Item::again).collect();
     let now = Timestamp::now();
     let before = block_on(job.runner(&context.store).preview(people.clone(), now, true))?;
-    let runner = Runner { store: &context.store, job: job.key, schema: &changed, target: job.target };
+    let runner = Runner { schema: &changed, ..job.runner(&context.store) };
     let after = block_on(runner.preview(people, now, true))?;
     let different = differences(before, after);
     match global.output {

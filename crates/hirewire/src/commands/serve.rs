@@ -1,12 +1,15 @@
 //! `hirewire serve` and `hirewire emulator`: the Graph-compatible API.
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use hirewire_engine::Settings as EngineSettings;
+use hirewire_engine::quarantine::QuarantineLimits;
+use hirewire_engine::safety::Limits;
 use hirewire_server::registration::certificate_credential;
-use hirewire_server::{App, Clock, Listening, Mode, Settings, bootstrap, listener};
+use hirewire_server::{App, Clock, Listening, Mode, Settings, bootstrap, install_metrics, listener};
 use hirewire_store::{Options, Store};
 use hirewire_target::embedded::{EmbeddedDirectory, EmbeddedOptions};
 use hirewire_workflow::host::Host;
@@ -15,11 +18,14 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::cli::{EmulatorArgs, Global, Output, ServeArgs};
-use crate::context::{Context, OpenJob};
+use crate::commands::app::job_of;
+use crate::context::Context;
+use crate::metrics;
 use crate::output::{Printer, say};
+use crate::project::JobSection;
 use crate::report::{self, Report};
 use crate::server_settings;
-use crate::service::{LocalService, missing_active};
+use crate::service::{LocalService, Profile, missing_active};
 use crate::target::AnyTarget;
 use crate::watch;
 use crate::workflows;
@@ -29,12 +35,12 @@ const EMULATED_DOMAIN: &str = "contoso.com";
 
 /// Runs `hirewire serve`.
 pub(crate) fn serve(global: &Global, arguments: &ServeArgs, printer: &mut Printer) -> Result<(), Report> {
+    let recorder = install_metrics();
+    metrics::describe();
     let context = Context::open(global)?;
     let section = &context.project.file.server;
-    let job = context.job(context.job_name(None)?)?;
-    context.keep_schema(&job, Timestamp::now())?;
-    let (app, service) = application(&context, &job)?;
-    let app = Arc::new(app);
+    let (app, service) = application(&context)?;
+    let app = Arc::new(App { metrics: recorder, ..app });
     let opening = workflows::Opening {
         context: &context,
         app: Some(&app),
@@ -89,26 +95,46 @@ pub(crate) fn serve(global: &Global, arguments: &ServeArgs, printer: &mut Printe
     })
 }
 
-/// The API of a project's job, and the synchronization behind it.
-pub(crate) fn application(context: &Context, job: &OpenJob<'_>) -> Result<(App, Arc<LocalService>), Report> {
+/// The API of a project's jobs, and the synchronization behind it.
+pub(crate) fn application(context: &Context) -> Result<(App, Arc<LocalService>), Report> {
     let domain = context.project.file.project.default_domain.as_deref().unwrap_or("hirewire.local");
     let settings = server_settings::settings(context, domain)?;
     let clock = Arc::new(Clock::default());
-    let target = AnyTarget::open(
-        &context.project.file.target[&job.section.target],
-        &context.project.folder,
-        &context.project.state(),
-    )?;
-    let service = Arc::new(LocalService::new(
-        context.store.clone(),
-        target,
-        Arc::clone(&clock),
-        context.settings(job.section),
-        context.project.file.project.name.clone(),
-    ));
+    let service = Arc::new(project_service(context, &clock)?);
     let app = App::new(settings, context.store.clone(), Arc::clone(&service) as _, clock)
         .map_err(|error| Report::new(error.to_string()))?;
     Ok((app, service))
+}
+
+/// The synchronization of all jobs of a project.
+fn project_service(context: &Context, clock: &Arc<Clock>) -> Result<LocalService, Report> {
+    let names = context.job_names(None)?;
+    let mut profiles = HashMap::new();
+    for name in &names {
+        let job = context.job(name)?;
+        context.keep_schema(&job, Timestamp::now())?;
+        job_of(context, Some(name), Timestamp::now())?;
+        profiles.insert(job.key, profile(context, job.section)?);
+    }
+    // Jobs that clients make over the API write where the first one does.
+    let first = names.first().and_then(|name| context.project.file.job.get(*name));
+    let first = first.ok_or_else(|| Report::new("the project has no job"))?;
+    Ok(LocalService::new(context.store.clone(), Arc::clone(clock), profile(context, first)?, profiles))
+}
+
+fn profile(context: &Context, section: &JobSection) -> Result<Profile, Report> {
+    let target = context
+        .shared_target(&section.target)
+        .ok_or_else(|| Report::new(format!("there is no target `{}`", section.target)))?;
+    Ok(Profile {
+        target,
+        target_label: section.target.clone(),
+        target_name: context.project.file.project.name.clone(),
+        settings: context.settings(section),
+        limits: section.safety.limits(),
+        quarantine: section.quarantine.limits(),
+        precedence: context.project.precedence(section),
+    })
 }
 
 /// Runs `hirewire emulator`.
@@ -117,6 +143,8 @@ pub(crate) fn emulator(
     arguments: &EmulatorArgs,
     printer: &mut Printer,
 ) -> Result<(), Report> {
+    let recorder = install_metrics();
+    metrics::describe();
     let kept = arguments.folder.clone();
     let scratch = std::env::temp_dir().join(format!("hirewire-emulator-{}", std::process::id()));
     let folder = kept.clone().unwrap_or(scratch);
@@ -146,15 +174,20 @@ pub(crate) fn emulator(
         ..EngineSettings::default()
     };
     let clock = Arc::new(Clock::default());
-    let service = Arc::new(LocalService::new(
-        store.clone(),
-        AnyTarget::Embedded(directory),
-        Arc::clone(&clock),
-        engine,
-        "Microsoft Entra ID".into(),
-    ));
+    // Entra's own threshold only, as the real service has it.
+    let profile = Profile {
+        target: Arc::new(AnyTarget::Embedded(directory)),
+        target_label: "embedded".into(),
+        target_name: "Microsoft Entra ID".into(),
+        settings: engine,
+        limits: Limits::default(),
+        quarantine: QuarantineLimits::default(),
+        precedence: None,
+    };
+    let service = Arc::new(LocalService::new(store.clone(), Arc::clone(&clock), profile, HashMap::new()));
     let mut app = App::new(settings, store, Arc::clone(&service) as _, clock)
         .map_err(|error| Report::new(error.to_string()))?;
+    app.metrics = recorder;
     let tenant = bootstrap::bootstrap(&app, "Hirewire emulator", "API2AAD")
         .map_err(|error| Report::new(format!("the tenant cannot be made: {error}")))?;
     if let Some(path) = &arguments.certificate {

@@ -3,8 +3,10 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::sync::mpsc;
 
-use hirewire_engine::safety::{Held, Hold};
-use hirewire_job::{CycleReport, Feed as Inbox, JobError, Listing, PlanDocument, RunOptions};
+use hirewire_engine::safety::Hold;
+use hirewire_job::{
+    CycleReport, Feed as Inbox, JobError, Listing, PlanDocument, RunOptions, Safety, standing,
+};
 use hirewire_source::Reject;
 use hirewire_store::{CycleKind, Pickup};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -66,9 +68,12 @@ pub(crate) fn run(global: &Global, arguments: &SyncArgs, printer: &mut Printer) 
             let (report, rejects) = apply(&context, &job, &feeds, now, &holds, listing)?;
             let undelivered = cycle::block_on(job.target.finish_cycle());
             if undelivered > 0 {
-                say(&format!(
-                    "{undelivered} first passwords could not be delivered yet; they are tried again with the next cycle"
-                ));
+                let what = counted(
+                    undelivered as u64,
+                    "first password could not be delivered yet; it is",
+                    "first passwords could not be delivered yet; they are",
+                );
+                say(&format!("{what} tried again with the next cycle"));
             }
             let mut document = report.document;
             for (feed, rejects) in feeds.iter().zip(&rejects) {
@@ -146,7 +151,9 @@ fn agreed(
     printer: &mut Printer,
 ) -> Result<Option<Vec<Hold>>, Report> {
     let (_, population) = context.store.count_people(job.key)?;
-    if population == 0 && arguments.yes && reviewed.is_none() {
+    let limits = job.section.safety.limits();
+    let limited = limits.creates.count.is_some() || limits.changes.count.is_some();
+    if population == 0 && arguments.yes && reviewed.is_none() && !limited {
         // No account exists that a threshold could protect, so planning everybody twice protects nobody.
         return Ok(Some(Vec::new()));
     }
@@ -200,7 +207,6 @@ fn apply(
     let bar = progress(expected);
     let listed = HashSet::new();
     let also = cycle::also(context, job, feeds, &listed)?;
-    let held: Vec<Held> = holds.iter().map(|hold| hold.held).collect();
     context.keep_schema(job, now)?;
     let kind = if context.store.count_people(job.key)?.0 == 0 || job.schema_changed {
         CycleKind::Initial
@@ -216,7 +222,7 @@ fn apply(
         let result = cycle::block_on(runner.run(RunOptions {
             now,
             kind,
-            held,
+            safety: Safety::Planned(holds.to_vec()),
             also,
             listing,
             progress: &mut |done| bar.set_position(done),
@@ -226,6 +232,10 @@ fn apply(
     });
     bar.finish_and_clear();
     let rejects = fed.map_err(|_| Report::new("reading the export ended unexpectedly"))??;
+    let ended = result.as_ref().map(standing::Ended::from);
+    let (_, population) = context.store.count_people(job.key)?;
+    let quarantine = job.section.quarantine.limits();
+    standing::settle(&context.store, job.key, ended, &quarantine, Some(population), now)?;
     Ok((result?, rejects))
 }
 

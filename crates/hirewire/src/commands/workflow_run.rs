@@ -96,7 +96,7 @@ fn with_host(
     }
     let names = context.job_names(None).unwrap_or_default();
     let job = names.first().map(|name| context.job(name)).transpose()?;
-    let served = job.as_ref().map(|job| application(context, job)).transpose()?;
+    let served = job.as_ref().map(|_| application(context)).transpose()?;
     let (app, service) = served.map_or((None, None), |(app, service)| (Some(Arc::new(app)), Some(service)));
     let seen: Arc<Mutex<Vec<(String, Value)>>> = Arc::default();
     let watch: Watch = watcher(global, &seen);

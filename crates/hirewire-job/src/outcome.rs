@@ -1,0 +1,286 @@
+//! What the store is to remember of one person: outcome, log, failure, link, hold.
+use hirewire_engine::target::{Target, TargetError};
+use hirewire_engine::{Action, ReferenceStatus, retry};
+use hirewire_store::{
+    BatchResult, CycleKind, EscrowChange, LinkChange, NewEscrow, NewHold, NewReference, OperationOutcome,
+    OperationStatus, PersonResult, PersonWrite, Record,
+};
+use jiff::SignedDuration;
+
+use crate::document::PlanAction;
+use crate::entry::{self, Dealt};
+use crate::error::JobError;
+use crate::export::Exported;
+use crate::people::{Cause, Decided, Item};
+use crate::run::{REVIEW, Run, changes_digest};
+
+/// Pause before the first repetition of a failed person.
+const ESCROW_INTERVAL: SignedDuration = SignedDuration::from_mins(40);
+
+/// The same where the target only asked for patience.
+const TRANSIENT_INTERVAL: SignedDuration = SignedDuration::from_mins(1);
+
+impl<T: Target> Run<'_, '_, T> {
+    /// Sets a person aside who stops everybody else: the operation is answered, the failure put aside and tried again
+    /// later, the record kept where it can be read.
+    pub(crate) fn set_aside(&mut self, item: &Item, error: &JobError) -> Result<(), JobError> {
+        let cycle = self.cycle()?;
+        let store = self.runner.store;
+        let state = store.load_batch(self.runner.job, &[&item.anchor])?.pop();
+        let (person, escrow) = state.map_or((None, None), |state| (state.person, state.escrow));
+        let (code, reason) = (error.code().to_owned(), error.to_string());
+        let mut result = PersonResult::new(&item.anchor);
+        let mut upload = None;
+        if let Cause::Operation { id, upload: from, .. } = &item.cause {
+            upload = *from;
+            result.outcomes.extend(id.map(|operation| OperationOutcome {
+                operation,
+                status: OperationStatus::Failed,
+                reason: Some(format!("{code}: {reason}")),
+            }));
+        }
+        let readable = item.data.as_deref().filter(|data| {
+            serde_json::from_str::<serde_json::Value>(data).is_ok_and(|value| value.is_object())
+        });
+        if let Some(data) = readable {
+            result.person = Some(PersonWrite {
+                record: Some(Record { data: data.to_owned(), origin: item.origin.clone() }),
+                link: LinkChange::Keep,
+                in_scope: person.as_ref().is_some_and(|person| person.in_scope),
+                next_due: person.as_ref().and_then(|person| person.next_due),
+                parts: None,
+            });
+        }
+        let attempts = escrow.map_or(0, |escrow| escrow.attempts).saturating_add(1);
+        result.log.push(entry::set_aside_entry(self.now, item, upload, &code, &reason));
+        result.escrow = EscrowChange::Put(NewEscrow {
+            next_try: retry::escrow_due(self.now, attempts, ESCROW_INTERVAL, None),
+            code,
+            reason,
+            reference: false,
+            attempts,
+        });
+        self.counts.imported += 1;
+        self.counts.failed += 1;
+        *self.failures.entry(error.code().to_owned()).or_default() += 1;
+        self.document.totals.add(PlanAction::Reject);
+        store.commit_batch(BatchResult {
+            job: self.runner.job,
+            cycle: Some(cycle),
+            now: self.now,
+            people: vec![result],
+            counts: Some(self.counts),
+        })?;
+        Ok(())
+    }
+
+    pub(crate) fn count(&mut self, decided: &Decided, held: bool, exported: &Exported) {
+        let counts = &mut self.counts;
+        counts.imported += 1;
+        counts.pending_references +=
+            decided.plan.references.iter().filter(|r| r.status == ReferenceStatus::Pending).count() as u64;
+        if held || decided.known.stranger {
+            counts.held += 1;
+            return;
+        }
+        if exported.refused.is_some() {
+            counts.failed += 1;
+            return;
+        }
+        match decided.plan.action {
+            Action::Create => counts.created += 1,
+            Action::Update => counts.updated += 1,
+            Action::Disable => counts.disabled += 1,
+            Action::Enable => counts.enabled += 1,
+            Action::Delete => counts.deleted += 1,
+            Action::Skip => counts.skipped += 1,
+            Action::Fail => counts.failed += 1,
+        }
+    }
+
+    /// What the store is to remember of one person.
+    pub(crate) fn result(
+        &self,
+        decided: Decided,
+        held: bool,
+        exported: Exported,
+        duration: i64,
+    ) -> PersonResult {
+        let Decided { known, before, plan } = decided;
+        let mut result = PersonResult::new(known.anchor());
+        let failed = exported.refused.is_some() || plan.action == Action::Fail;
+        let schema = self.runner.schema;
+        let redacted = |attribute: &str| {
+            plan.rows.iter().any(|row| {
+                row.redacted && schema.row(row.row).is_some_and(|(_, target)| target.name == attribute)
+            })
+        };
+        let (id, upload, bulk_id) = match &known.item.cause {
+            Cause::Operation { id, upload, bulk_id } => (*id, *upload, bulk_id.as_deref()),
+            Cause::Again | Cause::Gone | Cause::Reviewed => (None, None, None),
+        };
+        let reason = reason_of(&plan, &exported, held, known.stranger);
+        // Nobody wants an entry for "still nothing to do" of a person who only came due; who asks for one person wants an
+        // answer.
+        let asked = self.kind == CycleKind::OnDemand;
+        let silent = id.is_none() && plan.action == Action::Skip && !asked;
+        if !silent {
+            result.log.push(entry::entry(&Dealt {
+                time: self.now,
+                duration,
+                plan: &plan,
+                record: known.record.as_ref(),
+                before: before.as_ref(),
+                target: exported.anchor.as_deref(),
+                references: &exported.references,
+                refused: exported.refused.as_ref(),
+                held: holding(held, known.stranger),
+                upload,
+                bulk_id,
+                origin: known.item.origin.as_deref(),
+                redacted: &redacted,
+            }));
+        }
+        if let Some(operation) = id {
+            let status = operation_status(&plan, failed, held || known.stranger);
+            result.outcomes.push(OperationOutcome { operation, status, reason: reason.clone() });
+        }
+        if known.stranger {
+            result.holds.push(NewHold { kind: REVIEW.into(), detail: known.item.data.unwrap_or_default() });
+            return result;
+        }
+        if held {
+            let detail = serde_json::json!({
+                "action": plan.action,
+                "account": plan.target_anchor,
+                "upload": upload.map(|upload| upload.0),
+                "changes": changes_digest(&plan),
+            })
+            .to_string();
+            result.holds.push(NewHold { kind: plan.action.log_name().into(), detail });
+        }
+        result.pending = pending(&plan, &known.state.pending, failed);
+        result.escrow = self.escrow(&known.state.escrow, &exported, &plan, failed);
+        let link = match (&exported.anchor, plan.action) {
+            (_, Action::Delete) if !failed && !held => LinkChange::Remove,
+            (Some(anchor), _) if plan.makes_link() && !failed => LinkChange::Set(anchor.clone()),
+            (None, _) if plan.makes_link() && !failed && !held => {
+                plan.target_anchor.clone().map_or(LinkChange::Keep, LinkChange::Set)
+            }
+            _ => LinkChange::Keep,
+        };
+        let record = known.remembered.map(|data| Record { data, origin: known.item.origin });
+        result.person = Some(PersonWrite {
+            record,
+            link,
+            in_scope: plan.in_scope.unwrap_or_else(|| known.link.as_ref().is_some_and(|link| link.in_scope)),
+            // A held change is not due again by itself; a date that has come while it failed stays due with the escrow.
+            next_due: plan.next_due,
+            parts: known.parts,
+        });
+        result
+    }
+
+    fn escrow(
+        &self,
+        stored: &Option<hirewire_store::Escrow>,
+        exported: &Exported,
+        plan: &hirewire_engine::Plan,
+        failed: bool,
+    ) -> EscrowChange {
+        if !failed {
+            return if stored.is_some() { EscrowChange::Clear } else { EscrowChange::Keep };
+        }
+        let attempts = stored.as_ref().map_or(0, |escrow| escrow.attempts).saturating_add(1);
+        let (code, reason, after) = match &exported.refused {
+            Some(TargetError::Retry { code, reason, after }) => (code.clone(), reason.clone(), *after),
+            Some(TargetError::Refused { code, reason, .. } | TargetError::Locked { code, reason }) => {
+                (code.clone(), reason.clone(), None)
+            }
+            Some(error @ TargetError::Gone { .. }) => ("InvalidAnchor".to_owned(), error.to_string(), None),
+            None => (
+                plan.reason.map_or_else(String::new, |reason| reason.code().to_owned()),
+                plan.detail.clone().unwrap_or_default(),
+                None,
+            ),
+        };
+        let interval = match &exported.refused {
+            Some(TargetError::Retry { .. }) => TRANSIENT_INTERVAL,
+            _ => ESCROW_INTERVAL,
+        };
+        let not_before =
+            after.and_then(|after| self.now.checked_add(SignedDuration::try_from(after).ok()?).ok());
+        EscrowChange::Put(NewEscrow {
+            code,
+            reason,
+            reference: false,
+            attempts,
+            next_try: retry::escrow_due(self.now, attempts, interval, not_before),
+        })
+    }
+}
+
+/// The person's references that still wait; `None` leaves the stored ones.
+fn pending(
+    plan: &hirewire_engine::Plan,
+    stored: &[hirewire_store::PendingReference],
+    failed: bool,
+) -> Option<Vec<NewReference>> {
+    if failed {
+        return None;
+    }
+    let waiting: Vec<NewReference> = plan
+        .references
+        .iter()
+        .filter(|reference| reference.status == ReferenceStatus::Pending)
+        .filter_map(|reference| {
+            Some(NewReference {
+                attribute: reference.attribute.clone(),
+                wanted: reference.to_source_anchor.clone()?,
+                change: None,
+            })
+        })
+        .collect();
+    if waiting.is_empty() && stored.is_empty() { None } else { Some(waiting) }
+}
+
+fn reason_of(
+    plan: &hirewire_engine::Plan,
+    exported: &Exported,
+    held: bool,
+    stranger: bool,
+) -> Option<String> {
+    if stranger {
+        return Some("HeldForReview".into());
+    }
+    if held {
+        return Some("HeldByThreshold".into());
+    }
+    match &exported.refused {
+        Some(error) => Some(error.to_string()),
+        None => plan.reason.map(|reason| match &plan.detail {
+            Some(detail) => format!("{reason}: {detail}"),
+            None => reason.code().to_owned(),
+        }),
+    }
+}
+
+fn holding(held: bool, stranger: bool) -> Option<entry::Hold> {
+    match (stranger, held) {
+        (true, _) => Some(entry::Hold::Review),
+        (false, true) => Some(entry::Hold::Threshold),
+        (false, false) => None,
+    }
+}
+
+fn operation_status(plan: &hirewire_engine::Plan, failed: bool, held: bool) -> OperationStatus {
+    if failed {
+        OperationStatus::Failed
+    } else if held {
+        OperationStatus::Waiting
+    } else if plan.action == Action::Skip {
+        OperationStatus::Skipped
+    } else {
+        OperationStatus::Applied
+    }
+}
