@@ -201,6 +201,7 @@ fn request_body(row: &Row, verb: &Verb) -> Option<(bool, &'static str, &'static 
         ("POST", "jobs") => (true, JSON, "NewJob"),
         ("PATCH", "{job}") => (true, JSON, "JobChange"),
         ("POST", "restart") => (false, JSON, "Restart"),
+        ("POST", "approve") => (false, JSON, "Object"),
         ("POST", "validateCredentials") => (false, JSON, "Object"),
         ("POST", "provisionOnDemand") => (true, JSON, "OnDemand"),
         ("PUT" | "PATCH", "schema") => (true, JSON, "Schema"),

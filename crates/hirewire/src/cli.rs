@@ -67,6 +67,8 @@ pub(crate) enum Command {
     Users(UsersArgs),
     /// The cycles that ran.
     Cycles(CyclesArgs),
+    /// The project's jobs: how each stands, what waits, why it is in quarantine.
+    Jobs(JobArg),
     /// Changes that a date will bring: future hires and leavers.
     Upcoming(UpcomingArgs),
     /// One person through import, scope, match and export; dry unless --apply.
@@ -131,7 +133,8 @@ pub(crate) struct BulkArgs {
 /// Which job, where a project has several.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct JobArg {
-    /// Name of the job; needed only where the project has several.
+    /// Name of the job. Left out where the project has several: commands that look show all of them, commands that change
+    /// ask for it.
     #[arg(long)]
     pub(crate) job: Option<String>,
 }
@@ -244,6 +247,12 @@ pub(crate) struct LogsArgs {
     /// Go on showing new entries.
     #[arg(short, long)]
     pub(crate) follow: bool,
+    /// Write all entries that match, oldest first, one JSON record a line (NDJSON): to this file, or `-` for standard output.
+    #[arg(long, value_name = "FILE", conflicts_with = "follow")]
+    pub(crate) export: Option<String>,
+    /// Only entries of this day or moment and later.
+    #[arg(long, value_name = "DATE")]
+    pub(crate) since: Option<String>,
 }
 
 /// `hirewire explain`.
@@ -265,6 +274,9 @@ pub(crate) struct UsersArgs {
     /// Include soft-deleted accounts.
     #[arg(long)]
     pub(crate) deleted: bool,
+    /// The job whose directory is shown; all of them when left out.
+    #[arg(long)]
+    pub(crate) job: Option<String>,
     /// How many accounts; 0 for all.
     #[arg(short = 'n', long, default_value_t = 50)]
     pub(crate) limit: usize,

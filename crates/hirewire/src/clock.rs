@@ -23,3 +23,14 @@ pub(crate) fn moment(as_of: Option<&str>, zone: &TimeZone) -> Result<Timestamp, 
             .help("write 2025-03-04, 2025-03-04T08:30 or 2025-03-04T08:30:00Z")
     })
 }
+
+/// The beginning of a day, or the moment as written.
+pub(crate) fn day(text: &str, zone: &TimeZone) -> Result<Timestamp, Report> {
+    match text.parse::<civil::Date>() {
+        Ok(date) if !text.contains(':') => date
+            .to_zoned(zone.clone())
+            .map(|zoned| zoned.timestamp())
+            .map_err(|error| Report::new(format!("`{text}`: {error}"))),
+        _ => moment(Some(text), zone),
+    }
+}

@@ -112,7 +112,8 @@ impl Context {
     fn with(project: Project, store: Store) -> Result<Self, Report> {
         let mut targets = BTreeMap::new();
         for (name, section) in &project.file.target {
-            let target = AnyTarget::open(section, &project.folder, &project.state())?;
+            let file = project.directory_file(name);
+            let target = AnyTarget::open(section, &project.folder, &project.state(), &file)?;
             targets.insert(name.clone(), Arc::new(target));
         }
         Ok(Self { project, store, targets: Arc::new(targets) })

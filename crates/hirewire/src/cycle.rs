@@ -391,6 +391,7 @@ pub(crate) fn plan(
     }
     document.totals.skip -= counted_twice;
     under_review(context, job, feeds, &listed, &mut document)?;
+    waiting_for_retry(context, job, feeds, &listed, &mut document)?;
     waiting_for_approval(context, job, &mut document)?;
     if all {
         unchanged(context, job, feeds, &listed, &mut document)?;
@@ -426,6 +427,38 @@ fn waiting_for_approval(
         });
     }
     Ok(())
+}
+
+/// Lists the people who failed and are tried again later: nothing is to be done for them now, but they are not well.
+fn waiting_for_retry(
+    context: &Context,
+    job: &OpenJob<'_>,
+    feeds: &[Feed<'_>],
+    listed: &HashSet<String>,
+    document: &mut PlanDocument,
+) -> Result<(), Report> {
+    let mut after: Option<String> = None;
+    loop {
+        let page = context.store.escrows(job.key, after.as_deref(), PAGE)?;
+        let full = page.len() == PAGE;
+        after = page.last().map(|escrow| escrow.anchor.clone());
+        for escrow in page.into_iter().filter(|escrow| !listed.contains(&escrow.anchor)) {
+            let unchanged: u64 =
+                feeds.iter().map(|feed| feed.unchanged_among(std::iter::once(escrow.anchor.as_str()))).sum();
+            document.totals.skip = document.totals.skip.saturating_sub(unchanged);
+            document.totals.add(PlanAction::Reject);
+            let next = escrow.next_try.to_zoned(context.time_zone()).strftime("%Y-%m-%d %H:%M %Z");
+            document.people.push(PersonPlan {
+                reason: Some(format!("{}: {}; tried again from {next} on", escrow.code, escrow.reason)),
+                anchor: escrow.anchor,
+                action: PlanAction::Reject,
+                changes: Vec::new(),
+            });
+        }
+        if !full {
+            return Ok(());
+        }
+    }
 }
 
 /// Lists the people whose last record waits for somebody's eyes, as long as no newer one has come.

@@ -6,6 +6,7 @@ mod context;
 #[cfg(unix)]
 mod control;
 mod cycle;
+mod forward;
 mod metrics;
 mod output;
 mod project;
@@ -90,6 +91,7 @@ fn run(cli: &Cli, printer: &mut Printer) -> Result<u8, Report> {
         Command::Demo(arguments) => commands::demo::run(arguments, printer).map(|()| DONE),
         Command::Bulk(arguments) => commands::bulk::run(global, arguments).map(|()| DONE),
         Command::Logs(arguments) => commands::logs::run(global, arguments, printer).map(|()| DONE),
+        Command::Jobs(arguments) => commands::logs::jobs(global, arguments, printer).map(|()| DONE),
         Command::Cycles(arguments) => commands::logs::cycles(global, arguments, printer).map(|()| DONE),
         Command::Upcoming(arguments) => commands::logs::upcoming(global, arguments, printer).map(|()| DONE),
         Command::Explain(arguments) => commands::explain::run(global, arguments, printer).map(|()| DONE),

@@ -10,6 +10,7 @@ use hirewire_target::ldap::LdapConfig;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::forward::LogSection;
 use crate::report::Report;
 use crate::server_settings::{ApiKeySection, FederatedSection, IssuerSection, LicenceName, LimitsSection};
 use crate::watch::Every;
@@ -40,6 +41,9 @@ pub(crate) struct ProjectFile {
     /// The HTTP service (`hirewire serve`).
     #[serde(default)]
     pub(crate) server: ServerSection,
+    /// The provisioning log: how long it is kept, where `hirewire serve` sends it.
+    #[serde(default)]
+    pub(crate) log: LogSection,
     /// Logic Apps workflows (`workflows/`).
     #[serde(default)]
     pub(crate) workflows: WorkflowsSection,
@@ -363,6 +367,16 @@ impl Project {
     /// Folder of Hirewire's own state.
     pub(crate) fn state(&self) -> PathBuf {
         self.folder.join(&self.file.project.state)
+    }
+
+    /// The database of an embedded directory in the state folder: `directory.db`, or `directory-NAME.db` where the project has
+    /// several and this one is not called `directory`.
+    pub(crate) fn directory_file(&self, target: &str) -> String {
+        let embedded = |section: &&TargetSection| matches!(section, TargetSection::Embedded { .. });
+        if target == "directory" || self.file.target.values().filter(embedded).count() == 1 {
+            return "directory.db".into();
+        }
+        format!("directory-{}.db", target.replace(['/', '\\'], "-"))
     }
 
     /// The container of new accounts in the job's target, where the target has containers.

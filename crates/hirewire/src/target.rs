@@ -19,15 +19,21 @@ pub(crate) enum AnyTarget {
 }
 
 impl AnyTarget {
-    /// Opens the target of a project. LDAP targets connect at their first use.
-    pub(crate) fn open(section: &TargetSection, folder: &Path, state: &Path) -> Result<Self, Report> {
+    /// Opens the target of a project. LDAP targets connect at their first use; `file` is the embedded directory's database
+    /// in the state folder.
+    pub(crate) fn open(
+        section: &TargetSection,
+        folder: &Path,
+        state: &Path,
+        file: &str,
+    ) -> Result<Self, Report> {
         match section {
             TargetSection::Embedded { verified_domains } => {
                 let options = EmbeddedOptions {
                     verified_domains: (!verified_domains.is_empty()).then(|| verified_domains.clone()),
                     ..EmbeddedOptions::default()
                 };
-                let path = state.join("directory.db");
+                let path = state.join(file);
                 EmbeddedDirectory::open(&path, options)
                     .map(Self::Embedded)
                     .map_err(|error| Report::new(error.to_string()).at(&path))

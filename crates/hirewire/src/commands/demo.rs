@@ -45,7 +45,7 @@ pub(crate) fn run(arguments: &DemoArgs, printer: &mut Printer) -> Result<(), Rep
     sync::run(&global, &SyncArgs { cycle: cycle(date), yes: true, plan: None }, printer)?;
 
     step(printer, folder, "users -n 10", "the accounts that came of it")?;
-    users::run(&global, &UsersArgs { search: None, deleted: false, limit: 10 }, printer)?;
+    users::run(&global, &UsersArgs { search: None, deleted: false, job: None, limit: 10 }, printer)?;
 
     step(printer, folder, "explain 001042", "where each value of one person came from")?;
     explain::run(&global, &ExplainArgs { what: "001042".into(), job: JobArg { job: None } }, printer)?;

@@ -102,17 +102,49 @@ fn show_code(global: &Global, code: &Code, printer: &mut Printer) -> Result<(), 
 
 fn person(global: &Global, arguments: &ExplainArgs, printer: &mut Printer) -> Result<(), Report> {
     let context = Context::open_for_reading(global)?;
-    let job = context.job(context.job_name(arguments.job.job.as_deref())?)?;
-    let anchor = find(&context, &job, &arguments.what)?;
+    let mut found = Vec::new();
+    let mut nobody = None;
+    for name in context.job_names(arguments.job.job.as_deref())? {
+        let job = context.job(name)?;
+        match find(&context, &job, &arguments.what) {
+            Ok(anchor) => found.push((job, anchor)),
+            Err(report) => nobody = Some(report),
+        }
+    }
+    if let (true, Some(report)) = (found.is_empty(), nobody) {
+        return Err(report);
+    }
+    let several = found.len() > 1;
+    if several && global.output == Output::Json {
+        return Err(
+            Report::new(format!("{} is known to several jobs", arguments.what)).help("say which: --job NAME")
+        );
+    }
+    for (job, anchor) in &found {
+        if several {
+            printer.line(&coloured(&format!("job {}", job.name), Colour::Strong))?;
+        }
+        one_person(global, &context, job, anchor, printer)?;
+    }
+    Ok(())
+}
+
+fn one_person(
+    global: &Global,
+    context: &Context,
+    job: &OpenJob<'_>,
+    anchor: &str,
+    printer: &mut Printer,
+) -> Result<(), Report> {
     let now = jiff::Timestamp::now();
-    let examined = cycle::block_on(job.runner(&context.store).examine(&anchor, now))?;
-    let log = context.store.log_of_person(job.key, &anchor, HISTORY)?;
+    let examined = cycle::block_on(job.runner(&context.store).examine(anchor, now))?;
+    let log = context.store.log_of_person(job.key, anchor, HISTORY)?;
     let changed = last_changes(&log);
     if global.output == Output::Json {
-        return printer.json(&lineage_json(&anchor, &examined, &changed));
+        return printer.json(&lineage_json(anchor, &examined, &changed));
     }
     let name = log.iter().find_map(|entry| entry.entry.target_name.clone()).unwrap_or_default();
-    printer.line(&format!("{}  {}", coloured(&anchor, Colour::Strong), plain(&name)))?;
+    printer.line(&format!("{}  {}", coloured(anchor, Colour::Strong), plain(&name)))?;
     printer.line(&format!("  source row   {}", examined.origin.as_deref().unwrap_or("(uploaded)")))?;
     printer.line(&format!("  account      {}", examined.link.as_deref().unwrap_or("(none)")))?;
     if let Some(due) = examined.plan.next_due {

@@ -20,6 +20,7 @@ use uuid::Uuid;
 use crate::cli::{EmulatorArgs, Global, Output, ServeArgs};
 use crate::commands::app::job_of;
 use crate::context::Context;
+use crate::forward;
 use crate::metrics;
 use crate::output::{Printer, say};
 use crate::project::JobSection;
@@ -64,6 +65,7 @@ pub(crate) fn serve(global: &Global, arguments: &ServeArgs, printer: &mut Printe
     crate::control::listen(&context)?;
     context.share();
     watch::start(&context, global)?;
+    forward::start(&context)?;
     let ca = tls.ca.clone();
     run(app, &service, Some(&host), address, Some(tls), |url| {
         if section.public_url.is_none() {
@@ -98,7 +100,10 @@ pub(crate) fn serve(global: &Global, arguments: &ServeArgs, printer: &mut Printe
 /// The API of a project's jobs, and the synchronization behind it.
 pub(crate) fn application(context: &Context) -> Result<(App, Arc<LocalService>), Report> {
     let domain = context.project.file.project.default_domain.as_deref().unwrap_or("hirewire.local");
-    let settings = server_settings::settings(context, domain)?;
+    let mut settings = server_settings::settings(context, domain)?;
+    if let Some(days) = context.project.file.log.days {
+        settings.rules.log_days = days;
+    }
     let clock = Arc::new(Clock::default());
     let service = Arc::new(project_service(context, &clock)?);
     let app = App::new(settings, context.store.clone(), Arc::clone(&service) as _, clock)

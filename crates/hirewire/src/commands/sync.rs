@@ -111,6 +111,7 @@ pub(crate) fn run(global: &Global, arguments: &SyncArgs, printer: &mut Printer) 
             }
         }
     }
+    crate::forward::retain(&context.store, context.project.file.log.days, Timestamp::now())?;
     if global.output == Output::Json {
         let mut value = serde_json::to_value(&whole)?;
         value["cycles"] = serde_json::json!(cycles);

@@ -1,4 +1,6 @@
 //! `hirewire users`: the embedded directory's accounts.
+use std::collections::BTreeSet;
+
 use hirewire_engine::value::AttributeValue;
 use hirewire_target::embedded::{EmbeddedDirectory, User, UserFilter, UserOrder, UserQuery};
 use serde_json::{Map, Value, json};
@@ -11,7 +13,7 @@ use crate::report::Report;
 /// Runs the command.
 pub(crate) fn run(global: &Global, arguments: &UsersArgs, printer: &mut Printer) -> Result<(), Report> {
     let context = Context::open_for_reading(global)?;
-    let directory = directory(&context)?;
+    let directories = directories(&context, arguments.job.as_deref())?;
     let query = UserQuery {
         filter: arguments.search.clone().map(UserFilter::Search),
         deleted: arguments.deleted,
@@ -19,14 +21,21 @@ pub(crate) fn run(global: &Global, arguments: &UsersArgs, printer: &mut Printer)
         after: None,
         limit: if arguments.limit == 0 { usize::MAX >> 2 } else { arguments.limit },
     };
-    let page = directory.list(&query)?;
-    let count = directory.count(query.filter.as_ref(), query.deleted)?;
+    let (mut users, mut count) = (Vec::new(), 0);
+    for directory in &directories {
+        users.extend(directory.list(&query)?.users);
+        count += directory.count(query.filter.as_ref(), query.deleted)?;
+    }
+    if directories.len() > 1 {
+        users.sort_by_key(|user| user.attributes.get("displayName").map(shown));
+        users.truncate(query.limit);
+    }
     if global.output == Output::Json {
-        let users: Vec<Value> = page.users.iter().map(json_of).collect();
+        let users: Vec<Value> = users.iter().map(json_of).collect();
         return printer.json(&json!({ "count": count, "value": users }));
     }
     let header = ["number", "display name", "userPrincipalName", "state", "title", "department"];
-    let rows = page.users.iter().map(|user| {
+    let rows = users.iter().map(|user| {
         let text = |name: &str| user.attributes.get(name).map(shown).unwrap_or_default();
         let enabled = user.attributes.get("accountEnabled") == Some(&AttributeValue::Boolean(true));
         let state = match (user.deleted, enabled) {
@@ -45,16 +54,22 @@ pub(crate) fn run(global: &Global, arguments: &UsersArgs, printer: &mut Printer)
     });
     printer.table(&header, rows)?;
     printer.line("")?;
-    printer.line(&format!("{} of {count} accounts", page.users.len()))
+    printer.line(&format!("{} of {count} accounts", users.len()))
 }
 
-/// The project's embedded directory.
-pub(crate) fn directory(context: &Context) -> Result<&EmbeddedDirectory, Report> {
-    let mut targets = context.project.file.target.keys().filter_map(|name| context.target(name)?.embedded());
-    targets.next().ok_or_else(|| {
-        Report::new("the project has no embedded directory")
-            .help("accounts of other targets are looked at with their own tools")
-    })
+/// The embedded directories that the named job writes, or all of them.
+fn directories<'c>(context: &'c Context, job: Option<&str>) -> Result<Vec<&'c EmbeddedDirectory>, Report> {
+    let all = &context.project.file;
+    let names: BTreeSet<&String> = match job {
+        Some(_) => context.job_names(job)?.into_iter().map(|name| &all.job[name].target).collect(),
+        None => all.target.keys().collect(),
+    };
+    let found: Vec<_> = names.into_iter().filter_map(|name| context.target(name)?.embedded()).collect();
+    if found.is_empty() {
+        return Err(Report::new("there is no embedded directory")
+            .help("accounts of other targets are looked at with their own tools"));
+    }
+    Ok(found)
 }
 
 /// A user as Graph shows one: attribute names as members, the manager by object id.

@@ -4,6 +4,7 @@ mod days;
 mod docs;
 mod files;
 mod hirewire;
+mod jobs;
 mod kill;
 mod samples;
 mod service;
