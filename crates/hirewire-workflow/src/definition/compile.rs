@@ -282,6 +282,8 @@ impl Compiler {
                 .and_then(Json::as_u64)
                 .map(|n| n.min(100_000) as usize),
             static_result: self.static_result(json),
+            foreach_text: get(json, "foreach")
+                .map(|f| f.as_str().map_or_else(|| f.to_string(), str::to_owned)),
             keep_results: false,
             options,
             path,
@@ -297,9 +299,12 @@ impl Compiler {
         let result = member(&self.statics, text(chosen, "name")?)?;
         let mut outputs = get(result, "outputs").cloned();
         if let Some(Json::Object(members)) = &mut outputs
-            && members.get("statusCode").is_some_and(Json::is_string)
+            && let Some(Json::String(word)) = members.get("statusCode")
         {
-            members.insert("statusCode".into(), Json::from(200));
+            // A number as text, or a status' .NET name.
+            let named = (100..600).find(|s| crate::run::status_name(*s).eq_ignore_ascii_case(word));
+            let code = word.parse::<u16>().ok().or(named).unwrap_or(200);
+            members.insert("statusCode".into(), Json::from(code));
         }
         Some(StaticResult {
             status: text(result, "status").and_then(Status::from_word).unwrap_or(Status::Succeeded),

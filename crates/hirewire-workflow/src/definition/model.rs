@@ -345,6 +345,8 @@ pub struct Action {
     pub concurrency: Option<usize>,
     /// An enabled mock.
     pub static_result: Option<StaticResult>,
+    /// `foreach` as it is written, for messages.
+    pub foreach_text: Option<String>,
     /// Whether `result()` of it is read somewhere, so that records of all iterations are kept.
     pub keep_results: bool,
 }

@@ -85,6 +85,12 @@ impl Host {
         }
     }
 
+    /// Ends all armed triggers; subscriptions stand, runs go on.
+    pub fn stop(&self) {
+        let all = std::mem::take(&mut *lock(&self.0.tasks));
+        all.into_values().flatten().for_each(|handle| handle.abort());
+    }
+
     pub(crate) fn arm_one(&self, deployment: &Arc<Deployment>) {
         let mut handles = Vec::new();
         for trigger in &deployment.workflow.triggers {

@@ -98,8 +98,9 @@ impl Machine {
             Json::Array(items) => items,
             other => {
                 let message = format!(
-                    "The execution of template action '{}' failed: the result of the evaluation of 'foreach' expression is of type '{}'. The result must be a valid array.",
+                    "The execution of template action '{}' failed: the result of the evaluation of 'foreach' expression '{}' is of type '{}'. The result must be a valid array.",
                     definition.name,
+                    definition.foreach_text.as_deref().unwrap_or_default(),
                     type_name(&other)
                 );
                 self.finish(
@@ -117,6 +118,9 @@ impl Machine {
             definition.concurrency.unwrap_or(DEFAULT_CONCURRENCY)
         };
         let total = items.len();
+        if items.is_empty() {
+            self.skip_children(space, action);
+        }
         self.slot(space, action).looping = Some(Looping {
             items: items.into_iter(),
             next: 0,
@@ -231,7 +235,7 @@ impl Machine {
         let slot = self.slot(space, action);
         let Some(until) = slot.until.as_mut() else { return };
         until.passes += 1;
-        let passes = until.passes;
+        let (passes, until_count) = (until.passes, until.count);
         let over = passes >= until.count || now >= until.deadline;
         let status = self.container_status(space, &body.actions);
         let finish = match done {
@@ -239,7 +243,8 @@ impl Machine {
             Ok(false) if !over => {
                 self.reset_children(space, action);
                 if body.actions.is_empty() {
-                    // Nothing could ever change; the count limits what would otherwise spin.
+                    // Nothing could ever change: the passes up to the limit are counted, not made.
+                    let passes = until_count;
                     let finish = Finish {
                         status: Some(Status::Succeeded),
                         repetitions: Some(passes),

@@ -519,9 +519,6 @@ impl Machine {
     /// Records everything inside a skipped action as skipped.
     pub(crate) fn skip_children(&mut self, space: SpaceId, action: ActionId) {
         let workflow = Arc::clone(&self.workflow);
-        if matches!(workflow.actions[action].kind, ActionKind::Foreach(..)) {
-            return;
-        }
         for container in workflow.actions[action].kind.containers() {
             for child in &container.actions {
                 let message = format!(
@@ -580,30 +577,44 @@ impl Machine {
         }
     }
 
-    /// Marks what is running inside an action as ended and forgets its iterations.
+    /// Marks what is running inside an action as ended and what waits there as skipped, and forgets its iterations.
     pub(crate) fn abort_children(&mut self, space: SpaceId, action: ActionId, status: Status) {
-        let inner: Vec<SpaceId> =
-            self.spaces.iter().filter(|(_, s)| s.owner == Some((space, action))).map(|(id, _)| *id).collect();
         let workflow = Arc::clone(&self.workflow);
         let members: Vec<ActionId> =
             workflow.actions[action].kind.containers().iter().flat_map(|c| c.actions.clone()).collect();
-        for (place, drop_after) in inner.iter().map(|s| (*s, true)).chain([(space, false)]) {
-            for child in &members {
-                if self.is_running(place, *child) {
-                    self.abort_children(place, *child, status);
-                    self.record(
-                        place,
-                        *child,
-                        Finish {
-                            status: Some(status),
-                            code: Some("ActionCancelled".into()),
-                            ..Finish::default()
-                        },
-                    );
-                }
+        if !matches!(workflow.actions[action].kind, ActionKind::Foreach(..)) {
+            return self.abort_members(space, &members, status);
+        }
+        let inner: Vec<SpaceId> =
+            self.spaces.iter().filter(|(_, s)| s.owner == Some((space, action))).map(|(id, _)| *id).collect();
+        for iteration in inner {
+            self.abort_members(iteration, &members, status);
+            self.spaces.remove(&iteration);
+        }
+    }
+
+    /// Ends the members of a container: those that run with a status, those that have not begun as skipped.
+    fn abort_members(&mut self, space: SpaceId, members: &[ActionId], status: Status) {
+        for member in members {
+            if self.is_running(space, *member) {
+                self.abort_children(space, *member, status);
+                let finish = Finish {
+                    status: Some(status),
+                    code: Some("ActionCancelled".into()),
+                    ..Finish::default()
+                };
+                self.record(space, *member, finish);
+                continue;
             }
-            if drop_after {
-                self.spaces.remove(&place);
+            let slot = self.spaces.get(&space).and_then(|s| s.slots.get(member));
+            if slot.is_none_or(|slot| slot.record.is_none()) {
+                self.skip_children(space, *member);
+                let message = "The action's container ended before the action could start.";
+                let finish = Finish {
+                    status: Some(Status::Skipped),
+                    ..Finish::failed("ActionSkipped", "ActionSkipped", message)
+                };
+                self.record(space, *member, finish);
             }
         }
     }
@@ -613,36 +624,7 @@ impl Machine {
         self.terminated = Some((status, error));
         self.ready.clear();
         let workflow = Arc::clone(&self.workflow);
-        for action in &workflow.root.actions {
-            if self.is_running(0, *action) {
-                self.abort_children(0, *action, Status::Cancelled);
-                self.record(
-                    0,
-                    *action,
-                    Finish {
-                        status: Some(Status::Cancelled),
-                        code: Some("ActionCancelled".into()),
-                        ..Finish::default()
-                    },
-                );
-            }
-        }
-        for action in &workflow.root.actions {
-            let pending =
-                self.spaces.get(&0).is_some_and(|s| s.slots.get(action).is_none_or(|s| s.record.is_none()));
-            if pending {
-                self.skip_children(0, *action);
-                let finish = Finish {
-                    status: Some(Status::Skipped),
-                    ..Finish::failed(
-                        "ActionSkipped",
-                        "ActionSkipped",
-                        "The run ended before the action could start.",
-                    )
-                };
-                self.record(0, *action, finish);
-            }
-        }
+        self.abort_members(0, &workflow.root.actions, Status::Cancelled);
         self.finish_run();
     }
 

@@ -4,4 +4,5 @@ mod cases;
 mod fuzz;
 mod host;
 mod kill;
+mod triggers;
 mod vectors;
