@@ -12,10 +12,6 @@ use hirewire_workflow::host::{Drive, Driver, FileJournal, HttpClient, RealOutsid
 use hirewire_workflow::run::{Command, Event, Machine, RunOptions, Start, TriggerRecord, What};
 use serde_json::{Map, Value as Json, json};
 
-/// The allocator of the program.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 struct Person<'p>(&'p Json);
 
 impl Scope for Person<'_> {
@@ -81,14 +77,11 @@ fn body() -> Json {
 
 const JINJA: &str = r#"{"method":"POST","bulkId":{{ p.id|tojson }},"path":"/Users","data":{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"],"externalId":{{ p.id|tojson }},"userName":{{ p.email|tojson }},"displayName":{{ (p.firstName ~ " " ~ p.surname)|tojson }},"name":{"givenName":{{ p.firstName|tojson }},"familyName":{{ p.surname|tojson }}},"title":{{ p.work.title|tojson }},"active":{{ (p.internal.status == "Active")|tojson }},"emails":[{"type":"work","value":{{ (p.email|lower)|tojson }}}],"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"department":{{ p.work.department|tojson }},"employeeNumber":{{ p.id|tojson }},"manager":{"value":{{ p.work.reportsTo.email|tojson }}}}}}"#;
 
-fn best(mut run: impl FnMut() -> usize) -> f64 {
-    (0..3)
-        .map(|_| {
-            let start = Instant::now();
-            assert!(run() > 0);
-            start.elapsed().as_secs_f64()
-        })
-        .fold(f64::MAX, f64::min)
+/// Seconds of one go.
+fn once(run: impl FnOnce() -> usize) -> f64 {
+    let start = Instant::now();
+    assert!(run() > 0);
+    start.elapsed().as_secs_f64()
 }
 
 fn main() {
@@ -111,48 +104,39 @@ fn main() {
     program.write(&Evaluator::new(&Person(&people[1])), &mut written).expect("ours");
     assert_eq!(serde_json::from_slice::<Json>(&written).expect("JSON"), ours);
 
-    let text = best(|| {
-        people
-            .iter()
-            .map(|p| {
-                let mut out = Vec::with_capacity(1_024);
-                program.write(&Evaluator::new(&Person(p)), &mut out).expect("ours");
-                out.len()
-            })
-            .sum()
-    });
-    let tree =
-        best(|| people.iter().filter(|p| template.to_json(&Person(p)).expect("ours").is_object()).count());
-    let jinja_text = best(|| {
-        people
-            .iter()
-            .map(|p| {
-                jinja
-                    .render(minijinja::context!(p => minijinja::Value::from(minijinja::value::Serde(p))))
-                    .expect("theirs")
-                    .len()
-            })
-            .sum()
-    });
     let prepared: Vec<minijinja::Value> = people
         .iter()
         .map(|p| minijinja::context!(p => minijinja::Value::from(minijinja::value::Serde(p))))
         .collect();
-    let jinja_ready = best(|| prepared.iter().map(|p| jinja.render(p).expect("theirs").len()).sum());
-    let jinja_tree = best(|| {
-        people
-            .iter()
-            .filter(|p| {
-                serde_json::from_str::<Json>(
-                    &jinja
-                        .render(minijinja::context!(p => minijinja::Value::from(minijinja::value::Serde(p))))
-                        .expect("theirs"),
-                )
-                .expect("JSON")
-                .is_object()
-            })
-            .count()
-    });
+    let render = |p: &Json| {
+        jinja
+            .render(minijinja::context!(p => minijinja::Value::from(minijinja::value::Serde(p))))
+            .expect("theirs")
+    };
+    // In turns, so that a busy machine is as unkind to one as to the other.
+    let [mut text, mut tree, mut jinja_text, mut jinja_ready, mut jinja_tree] = [f64::MAX; 5];
+    for _ in 0..3 {
+        text = text.min(once(|| {
+            people
+                .iter()
+                .map(|p| {
+                    let mut out = Vec::with_capacity(1_024);
+                    program.write(&Evaluator::new(&Person(p)), &mut out).expect("ours");
+                    out.len()
+                })
+                .sum()
+        }));
+        jinja_text = jinja_text.min(once(|| people.iter().map(|p| render(p).len()).sum()));
+        jinja_ready =
+            jinja_ready.min(once(|| prepared.iter().map(|p| jinja.render(p).expect("theirs").len()).sum()));
+        tree = tree.min(once(|| {
+            people.iter().filter(|p| template.to_json(&Person(p)).expect("ours").is_object()).count()
+        }));
+        jinja_tree = jinja_tree.min(once(|| {
+            let read = |p| serde_json::from_str::<Json>(&render(p)).expect("JSON").is_object();
+            people.iter().filter(|p| read(p)).count()
+        }));
+    }
     println!(
         "{count} employees, seconds: ours as text {text:.3}, as tree {tree:.3}; minijinja as text {jinja_text:.3} (values prepared {jinja_ready:.3}), as tree {jinja_tree:.3}"
     );
@@ -197,7 +181,7 @@ fn twenty_actions() {
     let definition =
         json!({"actions": {"Each": {"type": "Foreach", "foreach": "@triggerBody()", "actions": actions}}});
     let templates: Vec<Template> = steps().iter().map(|s| Template::parse(s).expect("template")).collect();
-    let bare = best(|| {
+    let expressions = || {
         people
             .iter()
             .map(|person| {
@@ -209,10 +193,14 @@ fn twenty_actions() {
                 outputs.len()
             })
             .sum()
-    });
+    };
     let body = json!(people);
-    let off = (0..3).map(|_| without_history(&definition, body.clone()).0).fold(f64::MAX, f64::min);
-    let durable = (0..3).map(|_| with_history(&definition, body.clone())).fold(f64::MAX, f64::min);
+    let [mut bare, mut off, mut durable] = [f64::MAX; 3];
+    for _ in 0..3 {
+        bare = bare.min(once(expressions));
+        off = off.min(without_history(&definition, body.clone()).0);
+        durable = durable.min(with_history(&definition, body.clone()));
+    }
     println!(
         "20 actions over {} items, seconds: expressions alone {bare:.3}, history off {off:.3} ({:.1} x), durable history {durable:.3} ({:.1} x)",
         people.len(),

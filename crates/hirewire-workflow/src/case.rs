@@ -297,7 +297,7 @@ fn compare_action(run: &OfflineRun, name: &str, wanted: &Json, differences: &mut
         return;
     };
     let path = format!("actions.{name}");
-    let got = json!({"status": record.status.word(), "code": record.code, "error": record.error, "outputs": record.outputs, "inputs": record.inputs, "repetitionCount": record.repetitions});
+    let got = json!({"status": record.status.word(), "code": record.code, "error": record.error, "outputs": record.outputs, "inputs": record.inputs(), "repetitionCount": record.repetitions});
     let mut plain = wanted.as_object().cloned().unwrap_or_default();
     let iterations = plain.shift_remove("iterations");
     subset(&got, &Json::Object(plain), &path, differences);

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone)]
 pub(crate) struct Report {
     message: String,
-    place: Option<String>,
-    excerpt: Option<String>,
+    place: Option<Box<str>>,
+    excerpt: Option<Box<str>>,
     notes: Vec<String>,
     help: Option<String>,
-    busy: Option<PathBuf>,
+    busy: Option<Box<Path>>,
 }
 
 impl Report {
@@ -35,7 +35,7 @@ impl Report {
 
     /// Another process has the project with this state folder open.
     pub(crate) fn busy_with(mut self, state: PathBuf) -> Self {
-        self.busy = Some(state);
+        self.busy = Some(state.into_boxed_path());
         self
     }
 
@@ -52,7 +52,7 @@ impl Report {
 
     /// The file it is about.
     pub(crate) fn at(mut self, path: &Path) -> Self {
-        self.place.get_or_insert_with(|| path.display().to_string());
+        self.place.get_or_insert_with(|| path.display().to_string().into());
         self
     }
 
@@ -66,14 +66,17 @@ impl Report {
         let width = text[start..span.end.clamp(start, line_end)].chars().count().max(1);
         let line = &text[line_start..line_end];
         let gutter = number.to_string().len();
-        self.place = Some(format!("{}:{number}:{column}", path.display()));
-        self.excerpt = Some(format!(
-            "{:gutter$} |\n{number} | {line}\n{:gutter$} | {}{}",
-            "",
-            "",
-            " ".repeat(column - 1),
-            "^".repeat(width)
-        ));
+        self.place = Some(format!("{}:{number}:{column}", path.display()).into());
+        self.excerpt = Some(
+            format!(
+                "{:gutter$} |\n{number} | {line}\n{:gutter$} | {}{}",
+                "",
+                "",
+                " ".repeat(column - 1),
+                "^".repeat(width)
+            )
+            .into(),
+        );
         self
     }
 
@@ -82,7 +85,7 @@ impl Report {
         let shown = text.lines().nth(line - 1).unwrap_or_default();
         let width =
             text.get(span).map_or(1, |part| part.lines().next().unwrap_or_default().chars().count().max(1));
-        self.excerpt = Some(format!("  {shown}\n  {}{}", " ".repeat(column - 1), "^".repeat(width)));
+        self.excerpt = Some(format!("  {shown}\n  {}{}", " ".repeat(column - 1), "^".repeat(width)).into());
         self
     }
 

@@ -216,6 +216,10 @@ impl Shared {
     /// The job's limits, with Entra's own threshold as clients set it: in the notification settings, or in the job's.
     fn limits(&self, job: &Job) -> Limits {
         let mut limits = self.profile(job.key).limits;
+        // Uploads come in parts of a few dozen people, a first load in hundreds of parts: a share of those known so far says
+        // nothing about a part. Counts hold, and so does what protects accounts.
+        limits.creates.percent = None;
+        limits.changes.percent = None;
         let notification = self
             .secret(job, "SyncNotificationSettings")
             .and_then(|text| serde_json::from_str::<Value>(&text).ok())

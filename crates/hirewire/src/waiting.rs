@@ -48,7 +48,7 @@ fn entry(operation: &PendingOperation, why: &str, now: Timestamp) -> NewLogEntry
         source: operation.anchor.clone(),
         target: None,
         target_name: None,
-        error_code: Some(code(why).into()),
+        error_code: Some(code(why)),
         detail: LogDetail {
             steps: vec![
                 step(StepName::EntryImportAdd, LogStatus::Success, None),

@@ -18,8 +18,12 @@ const MAX_LEVELS: usize = 64;
 ///
 /// Gives the workflow unless a finding is an error, and all findings either way.
 pub fn compile(name: &str, definition: &Json, is_standard: bool) -> (Option<Workflow>, Vec<Finding>) {
-    let mut compiler =
-        Compiler { actions: Vec::new(), by_name: HashMap::new(), findings: Vec::new(), statics: Map::new() };
+    let mut compiler = Compiler {
+        actions: Vec::new(),
+        by_name: HashMap::default(),
+        findings: Vec::new(),
+        statics: Map::new(),
+    };
     let workflow = compiler.workflow(name, definition, is_standard);
     let mut findings = compiler.findings;
     let Some(mut workflow) = workflow else { return (None, findings) };
@@ -30,7 +34,7 @@ pub fn compile(name: &str, definition: &Json, is_standard: bool) -> (Option<Work
 
 struct Compiler {
     actions: Vec<Action>,
-    by_name: HashMap<String, ActionId>,
+    by_name: HashMap<String, ActionId, foldhash::fast::RandomState>,
     findings: Vec<Finding>,
     statics: Map<String, Json>,
 }

@@ -372,7 +372,7 @@ pub struct Workflow {
     pub has_response: bool,
     /// Whether it is a Standard workflow, where `appsetting` is allowed.
     pub is_standard: bool,
-    pub(crate) by_name: HashMap<String, ActionId>,
+    pub(crate) by_name: HashMap<String, ActionId, foldhash::fast::RandomState>,
 }
 
 impl Workflow {

@@ -138,10 +138,10 @@ impl FolderConnector {
         Ok(())
     }
 
-    fn poll_files(&self, call: &ConnectorCall, from: &PollFrom) -> Result<Polled, Answer> {
-        let Some(poll) = FilePoll::read(call) else { return Err(unknown_trigger(call)) };
+    fn poll_files(&self, call: &ConnectorCall, from: &PollFrom) -> Result<Polled, Box<Answer>> {
+        let Some(poll) = FilePoll::read(call) else { return Err(unknown_trigger(call).into()) };
         let Some(folder) = self.locate(&poll.folder) else {
-            return Err(failure(403, format!("the path '{}' leads out of the folder", poll.folder)));
+            return Err(failure(403, format!("the path '{}' leads out of the folder", poll.folder)).into());
         };
         let mut listing = Vec::new();
         self.entries(&folder, poll.recursive, &mut listing)
@@ -223,7 +223,7 @@ impl Connector for FolderConnector {
     }
 
     fn poll(&self, call: ConnectorCall, from: PollFrom) -> Reply<'_, Result<Polled, Answer>> {
-        Box::pin(std::future::ready(self.poll_files(&call, &from)))
+        Box::pin(std::future::ready(self.poll_files(&call, &from).map_err(|answer| *answer)))
     }
 }
 

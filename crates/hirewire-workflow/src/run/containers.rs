@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value as Json, json};
 
 use super::conditions::{holds, type_name};
-use super::machine::{Finish, Looping, Machine, Space, SpaceId, UntilState, action_failed, duration};
+use super::machine::{Finish, Looping, Machine, Slots, Space, SpaceId, UntilState, action_failed, duration};
 use crate::definition::{ActionId, ActionKind, Status};
 use crate::expression::{Evaluator, ExpressionError, Template};
 
@@ -121,14 +121,14 @@ impl Machine {
         if items.is_empty() {
             self.skip_children(space, action);
         }
-        self.slot(space, action).looping = Some(Looping {
+        self.slot(space, action).looping = Some(Box::new(Looping {
             items: items.into_iter(),
             next: 0,
             total,
             running: 0,
             concurrency,
             failed: false,
-        });
+        }));
         self.next_iterations(space, action);
         Ok(())
     }
@@ -170,7 +170,7 @@ impl Machine {
                     owner: Some((space, action)),
                     index,
                     item,
-                    slots: HashMap::new(),
+                    slots: Slots::default(),
                     remaining: body.actions.len(),
                 },
             );
@@ -204,7 +204,7 @@ impl Machine {
                 as usize;
         let timeout = timeout.and_then(|t| duration(t.as_str()?)).unwrap_or(HOUR);
         let deadline = self.now.saturating_add(timeout);
-        self.slot(space, action).until = Some(UntilState { passes: 0, count, deadline });
+        self.slot(space, action).until = Some(Box::new(UntilState { passes: 0, count, deadline }));
         self.start_branch(space, action, 0);
         Ok(())
     }

@@ -51,7 +51,7 @@ impl Machine {
             ActionKind::Response(t) => self.respond(space, action, t)?,
             ActionKind::Compose(t) => {
                 let value = self.evaluate(t, space, action)?;
-                self.slot(space, action).inputs = Some(value.clone());
+                self.slot(space, action).composed = true;
                 Finish::ok(value)
             }
             ActionKind::ParseJson(content, schema) => {

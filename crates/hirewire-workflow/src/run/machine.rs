@@ -46,6 +46,9 @@ pub struct Start {
 
 pub(crate) type SpaceId = u64;
 
+/// Actions of one space; numbers need no hash that withstands attackers.
+pub(crate) type Slots = HashMap<ActionId, Slot, foldhash::fast::FixedState>;
+
 /// Results of the actions of the top level or of one iteration.
 #[derive(Debug, Default)]
 pub(crate) struct Space {
@@ -53,7 +56,7 @@ pub(crate) struct Space {
     pub(crate) owner: Option<(SpaceId, ActionId)>,
     pub(crate) index: usize,
     pub(crate) item: Json,
-    pub(crate) slots: HashMap<ActionId, Slot>,
+    pub(crate) slots: Slots,
     /// Members of the iteration's own container that have not finished.
     pub(crate) remaining: usize,
 }
@@ -65,12 +68,14 @@ pub(crate) struct Slot {
     pub(crate) running: bool,
     pub(crate) start: i64,
     pub(crate) inputs: Option<Json>,
+    /// The inputs are the outputs.
+    pub(crate) composed: bool,
     pub(crate) progress: Option<Box<Progress>>,
     /// Members of the active branch that have not finished.
     pub(crate) remaining: usize,
     pub(crate) branch: usize,
-    pub(crate) looping: Option<Looping>,
-    pub(crate) until: Option<UntilState>,
+    pub(crate) looping: Option<Box<Looping>>,
+    pub(crate) until: Option<Box<UntilState>>,
     /// Records of iterations, where `result()` is read.
     pub(crate) kept: Vec<(ActionId, Arc<ActionRecord>)>,
 }
@@ -457,6 +462,7 @@ impl Machine {
             code: finish.code,
             error: finish.error,
             inputs: slot.inputs.take(),
+            composed: std::mem::take(&mut slot.composed),
             outputs: finish.outputs,
             start: if was_running { slot.start } else { now },
             end: now,

@@ -22,8 +22,10 @@ pub struct ActionRecord {
     pub code: Option<String>,
     /// `{code, message}`.
     pub error: Option<Json>,
-    /// Evaluated inputs.
-    pub inputs: Option<Json>,
+    /// Evaluated inputs; see [`ActionRecord::inputs`].
+    pub(crate) inputs: Option<Json>,
+    /// Whether the inputs are the outputs, as those of a Compose.
+    pub(crate) composed: bool,
     /// Outputs.
     pub outputs: Option<Json>,
     /// Start in ticks.
@@ -45,11 +47,16 @@ pub(crate) fn time(ticks: i64) -> Json {
 }
 
 impl ActionRecord {
+    /// The evaluated inputs.
+    pub fn inputs(&self) -> Option<&Json> {
+        if self.composed { self.outputs.as_ref() } else { self.inputs.as_ref() }
+    }
+
     /// The record as `actions()` and `result()` give it; nothing is hidden from expressions.
     pub(crate) fn for_expressions(&self, run: &str) -> Json {
         let mut out = Map::new();
         out.insert("name".into(), Json::from(self.name.as_str()));
-        if let Some(inputs) = &self.inputs {
+        if let Some(inputs) = self.inputs() {
             out.insert("inputs".into(), inputs.clone());
         }
         if let Some(outputs) = &self.outputs {
@@ -83,9 +90,10 @@ impl ActionRecord {
         if !self.repetition.is_empty() {
             out.insert("repetition".into(), Json::from(self.repetition_name()));
         }
-        for (key, value, hidden) in
-            [("inputs", &self.inputs, self.hide_inputs), ("outputs", &self.outputs, self.hide_outputs)]
-        {
+        for (key, value, hidden) in [
+            ("inputs", self.inputs(), self.hide_inputs),
+            ("outputs", self.outputs.as_ref(), self.hide_outputs),
+        ] {
             if let Some(value) = value {
                 out.insert(
                     key.into(),

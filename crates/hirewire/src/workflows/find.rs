@@ -299,8 +299,12 @@ fn finish(
         deployment: None,
     };
     if let Some(workflow) = workflow {
-        for connection in used_connections(&workflow) {
-            connections.entry(connection).or_default();
+        // What a project's connections.json lists beside that is another workflow's.
+        let used = used_connections(&workflow);
+        for connection in &used {
+            if !connections.keys().any(|known| same_name(known, connection)) {
+                connections.insert(connection.clone(), String::new());
+            }
         }
         let mut parameters = one.parameters;
         parameters.extend(given(knowledge, &name, &mut Vec::new()));
@@ -314,7 +318,8 @@ fn finish(
             }
         }
         for (connection, api) in &connections {
-            if !knowledge.connections.iter().any(|known| same_name(known, connection)) {
+            let needed = used.iter().any(|name| same_name(name, connection));
+            if needed && !knowledge.connections.iter().any(|known| same_name(known, connection)) {
                 let api = if api.is_empty() { String::new() } else { format!(" ({api})") };
                 found.findings.push(error(
                     "parameters.$connections",

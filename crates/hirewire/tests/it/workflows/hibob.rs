@@ -61,7 +61,6 @@ fn an_event_becomes_an_account() {
             .find(|u| u["employeeId"] == "3332883854254932743" || u["surname"] == "O'Neil")
     });
     let took = began.elapsed();
-    eprintln!("from webhook to account: {took:?}");
     let limit = if cfg!(debug_assertions) { 6 } else { 1 };
     assert!(took < Duration::from_secs(limit), "{took:?}");
     assert_eq!(bob.seen().len(), 1, "repeated deliveries start one run");

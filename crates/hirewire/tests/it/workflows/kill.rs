@@ -97,8 +97,6 @@ fn fifty_kills_repeat_only_what_was_in_flight() {
         let run = path.split('/').nth(1).unwrap_or_default().to_owned();
         *repeated.entry(run).or_default() += count - 1;
     }
-    let total: usize = repeated.values().sum();
-    eprintln!("{kills} kills over {started} runs: {} calls, {total} repeated", calls.len());
     for (run, count) in repeated {
         let most = PARALLEL * killed_of.get(&run).copied().unwrap_or(0);
         assert!(count <= most, "{run}: {count} calls repeated, at most {most} were in flight");
