@@ -107,6 +107,9 @@ pub(crate) enum Command {
     /// Logic Apps workflows: list, check, test, begin new ones.
     #[command(subcommand)]
     Workflow(WorkflowCommand),
+    /// The project's vault: secrets that `{ secret = "NAME" }` in hirewire.toml means.
+    #[command(subcommand)]
+    Secret(SecretCommand),
     /// The JSON Schema of hirewire.toml, for editors.
     ConfigSchema,
 }
@@ -558,6 +561,26 @@ pub(crate) enum TargetCommand {
         /// Try it out: create, change, move and delete an account `hirewire-check-…` in each container.
         #[arg(long)]
         probe: bool,
+    },
+}
+
+/// `hirewire secret …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum SecretCommand {
+    /// Names of the secrets; never their values.
+    List,
+    /// Save a secret, sealed with the project's key.
+    Set {
+        /// Its name.
+        name: String,
+        /// File with the value; standard input when left out. A line end at its end is left out.
+        #[arg(long, value_name = "FILE", default_value = "-")]
+        file: PathBuf,
+    },
+    /// Delete a secret.
+    Delete {
+        /// Its name.
+        name: String,
     },
 }
 

@@ -116,6 +116,7 @@ fn run(cli: &Cli, printer: &mut Printer) -> Result<u8, Report> {
         Command::Test(arguments) => commands::test::run(global, arguments, printer).map(passed),
         Command::Schema(command) => commands::schema::run(global, command, printer).map(passed),
         Command::Workflow(command) => commands::workflow::run(global, command, printer).map(passed),
+        Command::Secret(command) => commands::secret::run(global, command, printer).map(|()| DONE),
         Command::Target(command) => commands::target::run(global, command, printer).map(passed),
     }
 }

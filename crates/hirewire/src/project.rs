@@ -2,6 +2,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use hirewire_connector::ConnectionConfig;
 use hirewire_engine::quarantine::QuarantineLimits;
 use hirewire_engine::safety::{self, Exemption, Limits};
 use hirewire_job::{Place, Precedence};
@@ -14,7 +15,7 @@ use crate::forward::LogSection;
 use crate::report::Report;
 use crate::server_settings::{ApiKeySection, FederatedSection, IssuerSection, LicenceName, LimitsSection};
 use crate::watch::Every;
-use crate::workflows::{ConnectionSection, WorkflowsSection};
+use crate::workflows::WorkflowsSection;
 
 /// Name of the project file.
 pub(crate) const FILE: &str = "hirewire.toml";
@@ -49,7 +50,7 @@ pub(crate) struct ProjectFile {
     pub(crate) workflows: WorkflowsSection,
     /// What stands behind the connections of workflows, by the connection's name in the definition.
     #[serde(default)]
-    pub(crate) connections: BTreeMap<String, ConnectionSection>,
+    pub(crate) connections: BTreeMap<String, ConnectionConfig>,
 }
 
 /// Settings of the whole project.
@@ -337,6 +338,9 @@ impl Project {
         if hirewire_engine::lifecycle::zone_by_name(zone).is_none() {
             return Err(Report::new(format!("project.time_zone: `{zone}` is no known time zone"))
                 .help("use an IANA name such as `Europe/Berlin` or a Windows name such as `W. Europe Standard Time`"));
+        }
+        for (name, connection) in &self.file.connections {
+            connection.check().map_err(|text| Report::new(format!("connections.{name}: {text}")))?;
         }
         for (name, job) in &self.file.job {
             if !self.file.target.contains_key(&job.target) {

@@ -11,6 +11,7 @@ pub(crate) mod logs;
 pub(crate) mod plan;
 pub(crate) mod review;
 pub(crate) mod schema;
+pub(crate) mod secret;
 pub(crate) mod serve;
 pub(crate) mod sync;
 pub(crate) mod target;

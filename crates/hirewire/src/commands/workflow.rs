@@ -88,11 +88,12 @@ fn list(global: &Global, printer: &mut Printer) -> Result<bool, Report> {
             state(f).into(),
             f.form.into(),
             triggers(f).join(", "),
+            workflows::describe(&project.file.connections, &f.connections),
             f.findings.len().to_string(),
             f.path.display().to_string(),
         ]
     });
-    printer.table(&["workflow", "state", "form", "triggers", "findings", "file"], rows)?;
+    printer.table(&["workflow", "state", "form", "triggers", "connections", "findings", "file"], rows)?;
     Ok(true)
 }
 

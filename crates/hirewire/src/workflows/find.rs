@@ -2,6 +2,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use hirewire_connector::ConnectionConfig;
 use hirewire_workflow::definition::{
     ActionKind, Finding, Form, ImportOptions, Imported, Severity, Workflow, compile, import, import_standard,
     read_text,
@@ -45,8 +46,8 @@ pub(crate) struct Knowledge<'k> {
     pub(crate) folder: &'k Path,
     /// Its `[workflows]`.
     pub(crate) section: &'k WorkflowsSection,
-    /// Names of its connections.
-    pub(crate) connections: Vec<String>,
+    /// Its connections.
+    pub(crate) connections: &'k BTreeMap<String, ConnectionConfig>,
     /// Values of parameters that win over all others, as text.
     pub(crate) parameters: Vec<(String, String)>,
 }
@@ -318,14 +319,8 @@ fn finish(
             }
         }
         for (connection, api) in &connections {
-            let needed = used.iter().any(|name| same_name(name, connection));
-            if needed && !knowledge.connections.iter().any(|known| same_name(known, connection)) {
-                let api = if api.is_empty() { String::new() } else { format!(" ({api})") };
-                found.findings.push(error(
-                    "parameters.$connections",
-                    format!("the connection '{connection}'{api} is not bound"),
-                    &format!("add a section [connections.{connection}] to hirewire.toml"),
-                ));
+            if used.iter().any(|name| same_name(name, connection)) {
+                found.findings.extend(super::connections::check(knowledge.connections, connection, api));
             }
         }
         stand_in(&mut parameters, &workflow, &connections);

@@ -8,6 +8,6 @@ mod logbook;
 mod open;
 
 pub(crate) use config::WorkflowsSection;
-pub(crate) use connections::ConnectionSection;
+pub(crate) use connections::{VAULT, describe};
 pub(crate) use find::{Found, find, find_files};
 pub(crate) use open::{Opening, Served, knowledge, logbook, open, public_base, share, shared};

@@ -1,12 +1,11 @@
 //! Puts the workflows of a project together: definitions, connections, endpoints, credentials, memory.
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hirewire_server::{App, LocalAnswer, LocalRequest, Workflows};
 use hirewire_store::Store;
 use hirewire_workflow::host::{
-    Connector, CsvConverter, EndpointRule, Host, HostParts, HttpClient, Outside, RealOutside, Watch,
-    WireAnswer, WireRequest,
+    CsvConverter, EndpointRule, Host, HostParts, HttpClient, Outside, RealOutside, Watch, WireAnswer,
+    WireRequest,
 };
 
 use jiff::Timestamp;
@@ -53,7 +52,7 @@ pub(crate) fn knowledge(project: &Project) -> Knowledge<'_> {
     Knowledge {
         folder: &project.folder,
         section: &project.file.workflows,
-        connections: project.file.connections.keys().cloned().collect(),
+        connections: &project.file.connections,
         parameters: Vec::new(),
     }
 }
@@ -64,7 +63,7 @@ pub(crate) fn open(opening: &Opening<'_>) -> Result<(Host, Vec<Found>), Report> 
     let known = Knowledge { parameters: opening.parameters.clone(), ..knowledge(project) };
     let mut all = find(&known)?;
     let deployments = all.iter_mut().filter_map(|found| found.deployment.take()).collect();
-    let connections = connections(project)?;
+    let connections = super::connections::open(project, &opening.context.store)?;
     let section = &project.file.workflows;
     let mut http = HttpClient::new().map_err(Report::new)?;
     for (prefix, rule) in &section.endpoints {
@@ -126,14 +125,6 @@ fn endpoint(opening: &Opening<'_>, prefix: &str, rule: &str) -> Result<EndpointR
         _ => Err(Report::new(format!("{}: `{rule}` is no place that calls can go to", place()))
             .help("write `self`, `self:JOB`, `csv`, or a base URL")),
     }
-}
-
-fn connections(project: &Project) -> Result<HashMap<String, Arc<dyn Connector>>, Report> {
-    let mut out: HashMap<String, Arc<dyn Connector>> = HashMap::new();
-    for (name, section) in &project.file.connections {
-        out.insert(name.clone(), section.open(&project.folder)?);
-    }
-    Ok(out)
 }
 
 /// The host of a service, for commands that are done by it (see [`crate::control`]).

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::hirewire::{Home, sample, text};
 
 /// The published template beside the repository, where there is one.
-fn template() -> Option<PathBuf> {
+pub(crate) fn template() -> Option<PathBuf> {
     let given = std::env::var_os("HIREWIRE_SHARED").map(PathBuf::from);
     let shared = given.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"));
     let folder = shared.join("samples/logicapps/csv2scimbulkupload");
