@@ -7,7 +7,10 @@ use crate::{Connection, next, silent};
 
 /// Makes a container. The connectors do not: it takes a request with the account's key.
 async fn container(name: &str) {
-    let part = parts::azurite();
+    container_in(&parts::azurite(), name).await;
+}
+
+async fn container_in(part: &parts::Part, name: &str) {
     let url = url::Url::parse(part.get("AZURITE_BLOB_URL")).expect("url");
     let date = jiff::Timestamp::now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
     let account = part.get("AZURITE_ACCOUNT");
@@ -18,9 +21,17 @@ async fn container(name: &str) {
     let key = base64_decode(part.get("AZURITE_KEY"));
     let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, &key);
     let signature = base64_encode(aws_lc_rs::hmac::sign(&key, signed.as_bytes()).as_ref());
-    let answer = reqwest::Client::builder()
+    let client = reqwest::Client::builder()
         .connect_timeout(std::time::Duration::from_secs(10))
-        .timeout(std::time::Duration::from_secs(30))
+        .timeout(std::time::Duration::from_secs(30));
+    let client = match part.find("AZURITE_CA_FILE") {
+        Some(file) => {
+            let pem = std::fs::read(file).expect("the authority");
+            client.tls_certs_only([reqwest::Certificate::from_pem(&pem).expect("PEM")])
+        }
+        None => client,
+    };
+    let answer = client
         .build()
         .expect("client")
         .put(format!("{url}/{name}?restype=container"))
@@ -291,4 +302,31 @@ pub(crate) async fn triggers_fire_once() {
     silent(&blob, one, &queries, &mut created).await;
     let latest = blob.poll(one, queries, PollFrom::Latest).await;
     assert_eq!(latest.firings.len(), 1, "{latest:?}");
+}
+
+/// Azurite over TLS takes OAuth tokens; it reads their claims and does not know who signed them.
+pub(crate) async fn an_oauth_token_over_tls() {
+    let part = parts::azurite_tls();
+    container_in(&part, "oauth").await;
+    let url = |json: Json| {
+        use base64::Engine as _;
+        base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(json.to_string())
+    };
+    let claims = json!({"aud": "https://storage.azure.com", "iss": "https://sts.windows.net/00000000-0000-4000-8000-000000000001/",
+        "nbf": 1_700_000_000, "iat": 1_700_000_000, "exp": 4_000_000_000u64, "oid": "x", "tid": "00000000-0000-4000-8000-000000000001"});
+    let token =
+        format!("{}.{}.{}", url(json!({"alg": "RS256", "typ": "JWT"})), url(claims), url(json!("signature")));
+    let config = |ca: &str| {
+        json!({"kind": "azure_blob", "account": part.get("AZURITE_ACCOUNT"), "url": part.get("AZURITE_BLOB_URL"),
+               "containers": ["oauth"], "token": {"secret": "t"}, "ca_file": ca})
+    };
+    let blob = Connection::open(config(part.get("AZURITE_CA_FILE")), &[("t", &token)]);
+    blob.provider("uploadBlob", json!({"containerName": "oauth", "blobName": "x.txt", "content": "hello"}))
+        .await;
+    let read = json!({"containerName": "oauth", "blobName": "x.txt"});
+    assert_eq!(blob.provider("readBlob", read.clone()).await["content"], "hello");
+    // The server's certificate is not from this authority.
+    let stranger = Connection::open(config(parts::smtp().get("SMTP_CA_FILE")), &[("t", &token)]);
+    let answer = stranger.answer("POST", "/readBlob", read, None).await;
+    assert!(matches!(answer, hirewire_workflow::run::Answer::Fault { .. }), "{answer:?}");
 }

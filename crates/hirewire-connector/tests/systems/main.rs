@@ -37,6 +37,7 @@ fn main() -> ExitCode {
         blob::operations_of_the_managed_connector,
         blob::operations_of_the_built_in_provider,
         blob::ways_to_log_in,
+        blob::an_oauth_token_over_tls,
         blob::other_containers_are_refused,
         blob::triggers_fire_once,
         folder::operations_and_triggers,

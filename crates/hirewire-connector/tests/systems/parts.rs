@@ -15,26 +15,31 @@ pub(crate) struct Part {
 static STARTED: Mutex<Vec<Part>> = Mutex::new(Vec::new());
 
 macro_rules! part {
-    ($function:ident, $name:literal) => {
+    ($function:ident, $name:literal $(, $variable:literal)?) => {
         pub(crate) fn $function() -> Part {
             static PART: OnceLock<Result<Part, String>> = OnceLock::new();
-            PART.get_or_init(|| start($name)).clone().unwrap_or_else(|e| panic!("{e}"))
+            PART.get_or_init(|| start($name, &[$($variable)?])).clone().unwrap_or_else(|e| panic!("{e}"))
         }
     };
 }
 
 part!(azurite, "azurite");
+part!(azurite_tls, "azurite", "AZURITE_TLS");
 part!(postgres, "postgres");
 part!(mariadb, "mariadb");
 part!(sftp, "sftp");
 part!(smtp, "smtp-sink");
 
-fn start(name: &str) -> Result<Part, String> {
+fn start(name: &str, switched_on: &[&str]) -> Result<Part, String> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../parts/{name}.sh"));
     let folder = tempfile::Builder::new().prefix("hw-").tempdir().map_err(|e| e.to_string())?.keep();
     let mut part = Part { script, folder, values: HashMap::new() };
-    let output =
-        Command::new(&part.script).arg("up").arg(&part.folder).output().map_err(|e| e.to_string())?;
+    let output = Command::new(&part.script)
+        .arg("up")
+        .arg(&part.folder)
+        .envs(switched_on.iter().map(|name| (*name, "1")))
+        .output()
+        .map_err(|e| e.to_string())?;
     if !output.status.success() {
         let told = String::from_utf8_lossy(&output.stderr);
         let script = part.script.display();
@@ -57,5 +62,9 @@ pub(crate) fn stop_all() {
 impl Part {
     pub(crate) fn get(&self, key: &str) -> &str {
         self.values.get(key).map(String::as_str).unwrap_or_else(|| panic!("the part gives no {key}"))
+    }
+
+    pub(crate) fn find(&self, key: &str) -> Option<&str> {
+        self.values.get(key).map(String::as_str)
     }
 }

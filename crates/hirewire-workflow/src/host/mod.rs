@@ -15,7 +15,7 @@ mod polling;
 mod requests;
 
 pub use arming::request_outputs;
-pub use connectors::{FolderConnector, Passthrough, SecretConnector, Secrets};
+pub use connectors::{Passthrough, Secrets};
 pub use csv::{CsvConverter, csv_to_json};
 pub use deployment::{Deployment, Sender};
 pub use driver::{Drive, DriveError, Driver, Observer, Signal, history};
@@ -28,6 +28,4 @@ pub use journal::{FileJournal, Journal, MemoryJournal};
 pub use logbook::LogbookJournal;
 pub use logbook::{LogEntry, Logbook, MemoryLogbook};
 pub use outside::{Children, Connector, ConnectorCall, Outside, RealOutside, Reply};
-pub use polling::{
-    FileEntry, FilePoll, PollFrom, Polled, file_id, file_path, firing, media_type, unknown_trigger,
-};
+pub use polling::{PollFrom, Polled, file_id, file_path, firing, media_type, unknown_trigger};

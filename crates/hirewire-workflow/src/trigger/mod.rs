@@ -1,12 +1,10 @@
-//! When runs start: schedules, requests with signed URLs, polls, files, HR webhooks (`spec/workflows.md` §7).
+//! When runs start: schedules, requests with signed URLs, polls, HR webhooks (`spec/workflows.md` §7).
 
-mod files;
 mod hibob;
 mod poll;
 mod recurrence;
 mod request;
 
-pub use files::{FileChange, FileCursor, changed_files};
 pub use hibob::{Delivery, hibob_delivery, hibob_signature};
 pub use poll::{Poll, judge_poll};
 pub use recurrence::{Frequency, Recurrence, RecurrenceError};

@@ -7,10 +7,10 @@ use hirewire_workflow::bind::bind_parameters;
 use hirewire_workflow::definition::{Status, Workflow, compile};
 use hirewire_workflow::history::{Selection, new_run_id, read_history, resubmit};
 use hirewire_workflow::host::{
-    CsvConverter, Drive, Driver, EndpointRule, FolderConnector, Handler, HttpClient, Journal, MemoryJournal,
-    RealOutside, Reply, SecretConnector, Secrets, Signal, WireAnswer, WireRequest,
+    Connector, ConnectorCall, CsvConverter, Drive, Driver, EndpointRule, Handler, HttpClient, Journal,
+    MemoryJournal, RealOutside, Reply, Signal, WireAnswer, WireRequest,
 };
-use hirewire_workflow::run::{RunOptions, RunResult, Start, TriggerRecord};
+use hirewire_workflow::run::{Answer, RunOptions, RunResult, Start, TriggerRecord};
 use serde_json::{Map, Value as Json, json};
 
 #[derive(Default)]
@@ -23,11 +23,21 @@ impl Handler for Api {
     }
 }
 
-struct Vault;
+/// Plays a file connector and a vault: the real ones are tried in `hirewire-connector`.
+struct Played(std::path::PathBuf);
 
-impl Secrets for Vault {
-    fn secret<'a>(&'a self, name: &'a str) -> Reply<'a, Option<String>> {
-        Box::pin(std::future::ready((name == "hr-token").then(|| "top-secret-token".to_owned())))
+impl Connector for Played {
+    fn call(&self, call: ConnectorCall) -> Reply<'_, Answer> {
+        let path = call.queries.get("path").and_then(Json::as_str).unwrap_or_default();
+        let (status, body) = match (call.path.as_str(), path.contains("..")) {
+            ("/secrets/hr-token/value", _) => (200, json!({"value": "top-secret-token", "name": "hr-token"})),
+            (_, true) => (403, json!({"message": "leads out of the folder"})),
+            _ => (
+                200,
+                json!(std::fs::read_to_string(self.0.join(path.trim_start_matches('/'))).expect("the file")),
+            ),
+        };
+        Box::pin(std::future::ready(Answer::Response { status, headers: Map::new(), body: Some(body) }))
     }
 }
 
@@ -44,9 +54,9 @@ fn outside(folder: &std::path::Path, api: &Arc<Api>) -> RealOutside {
         ("https://graph.microsoft.com".into(), EndpointRule::Handler(Arc::clone(api) as _)),
         ("https://csv.example/csvtojson".into(), EndpointRule::Handler(Arc::new(CsvConverter))),
     ];
-    let connections: HashMap<String, Arc<dyn hirewire_workflow::host::Connector>> = HashMap::from([
-        ("azurefile".to_owned(), Arc::new(FolderConnector::new(folder)) as _),
-        ("keyvault".to_owned(), Arc::new(SecretConnector::new(Arc::new(Vault))) as _),
+    let connections: HashMap<String, Arc<dyn Connector>> = HashMap::from([
+        ("azurefile".to_owned(), Arc::new(Played(folder.to_path_buf())) as _),
+        ("keyvault".to_owned(), Arc::new(Played(folder.to_path_buf())) as _),
     ]);
     RealOutside { http, connections, children: None, functions: HashMap::new(), dry_run: false }
 }

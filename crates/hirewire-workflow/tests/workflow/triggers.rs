@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use hirewire_workflow::definition::{Status, compile};
 use hirewire_workflow::expression::DateTime;
 use hirewire_workflow::host::{
-    Children, Connector, Deployment, FolderConnector, Host, HostParts, Logbook, MemoryLogbook, Outside,
-    Reply, RunSummary, WireAnswer, WireRequest, firings,
+    Children, Connector, ConnectorCall, Deployment, Host, HostParts, Logbook, MemoryLogbook, Outside,
+    PollFrom, Polled, Reply, RunSummary, WireAnswer, WireRequest, firings,
 };
 use hirewire_workflow::run::{Answer, Call, Effect};
 use serde_json::{Map, Value as Json, json};
@@ -238,6 +238,38 @@ async fn a_webhook_subscribes_once_and_unsubscribes_when_it_is_gone() {
     assert_eq!(url(&world.calls.lock().expect("lock")[1]).0, "DELETE https://hr.example/hooks/1");
 }
 
+/// Plays a file connector: the names of a folder, one per poll. The real ones are tried in `hirewire-connector`.
+struct Listed(std::path::PathBuf);
+
+impl Connector for Listed {
+    fn call(&self, _: ConnectorCall) -> Reply<'_, Answer> {
+        Box::pin(std::future::ready(ok(Json::Null)))
+    }
+
+    fn poll(&self, _: ConnectorCall, from: PollFrom) -> Reply<'_, Result<Polled, Answer>> {
+        let entries = std::fs::read_dir(&self.0).expect("the folder").flatten();
+        let mut names: Vec<Json> = entries.map(|e| json!(e.file_name().to_string_lossy())).collect();
+        names.sort_by_key(Json::to_string);
+        let body = |name: &Json| json!([{"Name": name}]);
+        let polled = match from {
+            PollFrom::Activation => Polled::nothing(json!(names)),
+            PollFrom::Latest => Polled::one(names.last().map(body).expect("a file"), Json::Null, false),
+            PollFrom::After(known) => {
+                let mut known = known.as_array().cloned().unwrap_or_default();
+                names.retain(|name| !known.contains(name));
+                match names.first() {
+                    Some(name) => {
+                        known.push(name.clone());
+                        Polled::one(body(name), json!(known), names.len() > 1)
+                    }
+                    None => Polled::nothing(json!(known)),
+                }
+            }
+        };
+        Box::pin(std::future::ready(Ok(polled)))
+    }
+}
+
 #[tokio::test]
 async fn new_files_fire_once_each_across_a_restart() {
     let (world, logbook) = (World::new(|_| ok(Json::Null)), Arc::new(MemoryLogbook::default()));
@@ -250,7 +282,7 @@ async fn new_files_fire_once_each_across_a_restart() {
                 "path": "/v2/datasets/x/triggers/batch/onupdatedfile", "queries": {"folderId": "in", "maxFileCount": 1}}}},
         "actions": {"Name": {"type": "Compose", "inputs": "@triggerBody()?['Name']", "runAfter": {}}}});
     let connections = || -> HashMap<String, Arc<dyn Connector>> {
-        HashMap::from([("azureblob".to_owned(), Arc::new(FolderConnector::new(folder.path())) as _)])
+        HashMap::from([("azureblob".to_owned(), Arc::new(Listed(folder.path().join("in"))) as _)])
     };
     let first = host(&world, &logbook, vec![deployment("files", definition.clone())], connections());
     world.pass(61).await;
