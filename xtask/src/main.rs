@@ -6,6 +6,7 @@
 //! cargo xtask bench [NAME…]     ratios against bare peers, measured within one run
 //! cargo xtask schemathesis      requests made up from the OpenAPI description; `--minutes 10`, `--strict`
 //! cargo xtask fuzz [NAME…]      damaged input: readers, config, expressions; --minutes N, --seed N, --replay N
+//! cargo xtask simulate --seeds A..B | --seed N   worlds with faults, crashes and clock jumps
 //! cargo xtask tidy              the house rules as checks (part of `test`)
 //! ```
 // A tool that people watch at a terminal: printing is its work.
@@ -15,6 +16,7 @@ mod bench;
 mod fuzz;
 mod parts;
 mod schemathesis;
+mod simulate;
 mod test;
 mod tidy;
 mod vectors;
@@ -35,10 +37,12 @@ fn main() -> ExitCode {
         Some("bench") => bench::run(&arguments.collect::<Vec<_>>()),
         Some("schemathesis") => schemathesis::run(&arguments.collect::<Vec<_>>()),
         Some("fuzz") => fuzz::run(&arguments.collect::<Vec<_>>()),
+        Some("simulate") => simulate::run(&arguments.collect::<Vec<_>>()),
         Some("tidy") => tidy::run(),
         _ => {
             eprintln!(
-                "usage: cargo xtask test | vectors FILE… | bench [NAME…] | schemathesis [--minutes N] | fuzz [NAME…] | tidy"
+                "usage: cargo xtask test | vectors FILE… | bench [NAME…] | schemathesis [--minutes N] | fuzz [NAME…] | \
+                 simulate --seeds A..B | tidy"
             );
             return ExitCode::from(2);
         }

@@ -61,6 +61,7 @@ pub mod quarantine;
 pub mod reason;
 mod record;
 mod reference;
+pub mod remember;
 pub mod restart;
 pub mod retry;
 pub mod safety;

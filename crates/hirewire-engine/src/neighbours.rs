@@ -5,7 +5,7 @@ use crate::target::MatchKey;
 
 /// Links and taken values. The runtime answers from its store, from the target, and from what it has promised to
 /// people planned in the same batch ([`Reservations`](crate::uniqueness::Reservations)).
-pub trait Neighbours {
+pub trait Neighbours: Sync {
     /// The source anchor that owns an account; `None` when nobody does.
     fn owner(&self, target_anchor: &str) -> Option<&str>;
 

@@ -268,6 +268,19 @@ impl<'p> Prepared<'p> {
         }
     }
 
+    /// The values that the person is matched by, of ascending priority; empty for somebody who is linked.
+    pub fn keys(&self) -> &[MatchKey] {
+        &self.keys
+    }
+
+    /// [`keys`](Self::keys) of somebody who is out of scope and not linked; empty for everybody else.
+    pub fn keys_of_unlinked(&self) -> &[MatchKey] {
+        match (self.person.link, self.in_scope) {
+            (None, Some(false)) if self.schema.allowed.add => &self.keys,
+            _ => &[],
+        }
+    }
+
     /// The person's immutable key.
     pub fn source_anchor(&self) -> &'p str {
         self.person.source_anchor

@@ -1,14 +1,15 @@
 //! References to other accounts: resolved through links, written in a second step (`spec/engine.md §9`).
-use hirewire_expression::{Environment, Outcome, Value};
+use hirewire_expression::{Environment, Outcome, Random, Value};
 use hirewire_schema::FlowType;
 
 use crate::attribute::AttributeType;
-use crate::compiled::RowSource;
+use crate::compiled::{CompiledSchema, Row, RowSource};
 use crate::mapping::{Held, RowContext, RowValues, Stop, failure_of};
 use crate::neighbours::Neighbours;
-use crate::person::Prepared;
+use crate::person::{Person, Prepared};
 use crate::plan::{ReferenceChange, ReferenceStatus, RowOutcome, Warning, WarningCode, Why};
 use crate::reason::Reason;
+use crate::target::MatchKey;
 use crate::value::AttributeValue;
 
 /// What the reference rows give.
@@ -17,6 +18,41 @@ pub(crate) struct References {
     pub(crate) changes: Vec<ReferenceChange>,
     pub(crate) rows: Vec<RowOutcome>,
     pub(crate) warnings: Vec<Warning>,
+}
+
+impl CompiledSchema {
+    /// By which values the account of somebody can be found in the target who is not among the job's people: the matching
+    /// rows that read nothing but the person's number. Ours; Entra looks among the job's people only (§9).
+    pub fn keys_of_anchor(
+        &self,
+        source_anchor: &str,
+        now: jiff::Timestamp,
+        random: &dyn Random,
+    ) -> Vec<MatchKey> {
+        let reads_number = |slot: &usize| self.source[*slot].name.eq_ignore_ascii_case("externalId");
+        let matching = self.matching.iter().map(|row| &self.rows[*row]);
+        let names: Vec<&str> = matching
+            .filter(|row| !row.slots().is_empty() && row.slots().iter().all(reads_number))
+            .map(|row| self.attribute_of(row).name.as_str())
+            .collect();
+        if names.is_empty() {
+            return Vec::new();
+        }
+        let record = serde_json::json!({ "externalId": source_anchor });
+        let person = Person { source_anchor, record: Some(&record), link: None };
+        let mut keys = self.prepare(person, now, random).keys;
+        keys.retain(|key| names.contains(&key.attribute.as_str()));
+        keys
+    }
+
+    /// The people that a record refers to, by their numbers.
+    pub fn referenced(&self, record: &serde_json::Value) -> Vec<String> {
+        let rows = self.rows.iter().filter(|row| self.attribute_of(row).kind == AttributeType::Reference);
+        rows.flat_map(Row::slots)
+            .filter_map(|slot| self.source[*slot].path.get_text(record).map(std::borrow::Cow::into_owned))
+            .filter(|number| !number.is_empty())
+            .collect()
+    }
 }
 
 /// Evaluates the rows whose target is a reference. Unresolvable is no failure: the old one stays.

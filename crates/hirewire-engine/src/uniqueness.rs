@@ -61,6 +61,45 @@ impl Reservations {
         }
     }
 
+    /// Whether a plan that was made without these promises takes something that is promised to somebody else, so that
+    /// the person has to be planned again [`over`](Self::over) them. Every other plan is the same with and without.
+    pub fn concern(&self, person: &Prepared<'_>, plan: &Plan) -> bool {
+        let others = |owner: &String| *owner != plan.source_anchor;
+        if plan.makes_link()
+            && let Some(anchor) = &plan.target_anchor
+            && self.accounts.get(anchor).is_some_and(others)
+        {
+            return true;
+        }
+        if plan.action != Action::Create {
+            return false;
+        }
+        let promised = |key: &MatchKey| {
+            let owners = self.keys.get(&key.attribute)?;
+            owners.get(&key_text(person.schema, key))
+        };
+        if person.keys.iter().any(|key| promised(key).is_some_and(others)) {
+            return true;
+        }
+        person.schema.unique_attributes().any(|attribute| {
+            let Some(values) = self.values.get(&attribute.name) else { return false };
+            let change = plan.changes.iter().find(|change| change.attribute == attribute.name);
+            let mut texts = change.and_then(|change| change.new.as_ref()).into_iter().flat_map(texts);
+            texts.any(|text| values.contains(folded(text, false).as_ref()))
+        })
+    }
+
+    /// Adds what another batch has promised.
+    pub fn absorb(&mut self, other: Self) {
+        for (attribute, values) in other.values {
+            self.values.entry(attribute).or_default().extend(values);
+        }
+        for (attribute, owners) in other.keys {
+            self.keys.entry(attribute).or_default().extend(owners);
+        }
+        self.accounts.extend(other.accounts);
+    }
+
     /// The neighbours that the next plan of the batch sees.
     pub fn over<'r>(&'r self, schema: &'r CompiledSchema, neighbours: &'r dyn Neighbours) -> Reserved<'r> {
         Reserved { reservations: self, schema, neighbours }
@@ -92,8 +131,9 @@ impl Neighbours for Reserved<'_> {
     }
 
     fn promised(&self, key: &MatchKey) -> Option<&str> {
-        let owner = self.reservations.keys.get(&key.attribute)?.get(&key_text(self.schema, key))?;
-        Some(owner)
+        let owners = self.reservations.keys.get(&key.attribute);
+        let owner = owners.and_then(|owners| owners.get(&key_text(self.schema, key)));
+        owner.map(String::as_str).or_else(|| self.neighbours.promised(key))
     }
 }
 

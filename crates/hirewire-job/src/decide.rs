@@ -1,14 +1,16 @@
 //! First half of a batch: read what is known, look accounts up, plan everybody. Nothing is written.
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
+use std::sync::LazyLock;
 
 use hirewire_engine::target::{MatchKey, Target};
+use hirewire_engine::uniqueness::Reservations;
 use hirewire_engine::value::Account;
 use hirewire_engine::{
-    Action, CompiledSchema, Current, Lookup, Person, Plan, Prepared, Reason, ReferenceStatus, Surroundings,
-    ValueTrace, WarningCode,
+    Action, CompiledSchema, Current, Link, Lookup, Neighbours, Person, Plan, Prepared, Reason,
+    ReferenceStatus, Surroundings, ValueTrace, WarningCode,
 };
 use hirewire_expression::Random;
-use hirewire_store::{JobKey, Store, UploadId};
+use hirewire_store::{Escrow, JobKey, Store, UploadId};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -21,7 +23,10 @@ use crate::report;
 
 /// Threads that plan; deciding is pure, so people go to them in equal shares.
 fn threads() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(8)
+    // Asking is dear on Linux: it reads the control group's files.
+    static THREADS: LazyLock<usize> =
+        LazyLock::new(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(8));
+    *THREADS
 }
 
 /// Cryptographic randomness for `Guid` and `RandomString`.
@@ -82,19 +87,25 @@ impl<T: Target> Decider<'_, T> {
         }
         let anchors: Vec<&str> = items.iter().map(|item| item.anchor.as_str()).collect();
         let states = self.store.load_batch(self.job, &anchors)?;
-        let known: Vec<Known> = parallel(items.into_iter().zip(states).collect(), |(item, state)| {
-            Known::new(item, state, self.precedence)
+        let mut known: Vec<Known> = parallel(items.into_iter().zip(states).collect(), |(item, state)| {
+            Known::new(item, state, self.schema, self.precedence)
         })
         .into_iter()
         .collect::<Result<_, _>>()?;
+        self.find_lost(&mut known).await?;
+        self.drop_dead_links(&mut known, company).await?;
         let prepared = self.prepare(&known);
-        let fetched = self.fetch(&prepared).await?;
+        let mut fetched = self.fetch(&prepared).await?;
+        self.catch_up(&prepared, &mut fetched, company);
         self.learn(&known, &fetched, company)?;
-        let mut plans = self.plan(&prepared, &fetched, company);
-        while company.answer(self.target).await? {
-            plans = self.plan(&prepared, &fetched, company);
-        }
-        self.late_references(&prepared, &fetched, company, &mut plans)?;
+        let mut plans = loop {
+            let (plans, promises) = self.plan(&prepared, &fetched, company);
+            if !company.answer(self.target).await? {
+                company.reservations.absorb(promises);
+                break plans;
+            }
+        };
+        self.late_references(&prepared, &fetched, company, &mut plans).await?;
         drop(prepared);
         let decided = known.into_iter().zip(fetched).zip(plans).map(|((known, fetched), mut plan)| {
             // Lifecycle dates are dates by design; only a DateTime that came in another attribute deserves the warning.
@@ -161,6 +172,63 @@ impl<T: Target> Decider<'_, T> {
         })
     }
 
+    /// Somebody left the scope, or the source, while nobody knew whether the account had been made: it is looked for, and disabled like any
+    /// other.
+    async fn find_lost(&self, known: &mut [Known]) -> Result<(), JobError> {
+        // Planned in scope and still without a link: the create failed, or its answer was lost.
+        let tried = |known: &Known| known.state.person.as_ref().is_some_and(|person| person.in_scope);
+        let lost = |known: &Known| known.link.is_none() && tried(known);
+        let (mut keys, mut at) = (Vec::new(), Vec::new());
+        for (index, known) in known.iter().enumerate().filter(|(_, known)| lost(known)) {
+            let record = known.record.as_ref().or(known.last.as_ref());
+            let person = Person { source_anchor: known.anchor(), record, link: None };
+            let prepared = self.schema.prepare(person, self.now, &SystemRandom);
+            let keys_of = match known.item.cause {
+                Cause::Gone => prepared.keys(),
+                _ => prepared.keys_of_unlinked(),
+            };
+            if let Some(key) = keys_of.first() {
+                keys.push(key.clone());
+                at.push(index);
+            }
+        }
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let found = self.target.find(&keys, self.schema.wanted()).await?;
+        for (index, accounts) in at.into_iter().zip(found) {
+            let mut live = accounts.into_iter().filter(|account| !account.soft_deleted);
+            let (Some(account), None) = (live.next(), live.next()) else { continue };
+            if self.store.owners(self.job, &[&account.anchor])? == [None] {
+                let source_anchor = known[index].anchor().to_owned();
+                known[index].link =
+                    Some(Link { source_anchor, target_anchor: account.anchor, in_scope: true });
+            }
+        }
+        Ok(())
+    }
+
+    /// A delete whose answer was lost has done its work, and the person is back: matched anew instead of failing for ever.
+    async fn drop_dead_links(&self, known: &mut [Known], company: &Company) -> Result<(), JobError> {
+        let doubtful = |known: &Known| {
+            known.item.cause != Cause::Gone && known.state.escrow.as_ref().is_some_and(is_unknown)
+        };
+        let links = known.iter().enumerate().filter(|(_, known)| doubtful(known));
+        let (at, anchors): (Vec<usize>, Vec<String>) =
+            links.filter_map(|(at, known)| Some((at, known.link.as_ref()?.target_anchor.clone()))).unzip();
+        if anchors.is_empty() {
+            return Ok(());
+        }
+        let wanted = self.schema.wanted();
+        let accounts = self.target.read(&anchors, wanted).await?;
+        for ((at, anchor), account) in at.into_iter().zip(&anchors).zip(accounts) {
+            if company.recent.over(anchor, account, wanted).is_none() {
+                known[at].link = None;
+            }
+        }
+        Ok(())
+    }
+
     /// Asks the target for everybody at once: linked accounts by anchor, the others by their keys, priority by priority.
     async fn fetch(&self, prepared: &[Prepared<'_>]) -> Result<Vec<Fetched>, JobError> {
         let wanted = self.schema.wanted();
@@ -225,62 +293,83 @@ impl<T: Target> Decider<'_, T> {
         company.learn_anchors(self.store, self.job, &managers.into_iter().collect::<Vec<_>>())
     }
 
-    fn plan(&self, prepared: &[Prepared<'_>], fetched: &[Fetched], company: &Company) -> Vec<Plan> {
-        let unique: Vec<&str> =
-            self.schema.unique_attributes().map(|attribute| attribute.name.as_str()).collect();
-        let one = |(person, fetched): (&Prepared<'_>, &Fetched)| {
-            let current = match fetched {
-                Fetched::Nothing => Current::Nothing,
-                Fetched::Linked(account) => Current::Linked(account.as_ref()),
-                Fetched::Found(found) => Current::Found(found),
-            };
-            person.plan(current, &Surroundings { neighbours: company, random: &SystemRandom })
-        };
-        let people: Vec<_> = prepared.iter().zip(fetched).collect();
-        if unique.is_empty() {
-            return parallel(people, one);
-        }
-        // Unique values are promised one person after the other.
-        people
-            .into_iter()
-            .map(|person| {
-                let plan = one(person);
-                for change in plan.changes.iter().filter(|change| unique.contains(&change.attribute.as_str()))
-                {
-                    if let Some(hirewire_engine::value::AttributeValue::Text(value)) = &change.new {
-                        company.promise(&change.attribute, value);
+    /// What this run wrote counts, whatever a read shows.
+    fn catch_up(&self, prepared: &[Prepared<'_>], fetched: &mut [Fetched], company: &Company) {
+        let wanted = self.schema.wanted();
+        for (person, fetched) in prepared.iter().zip(fetched) {
+            match (fetched, person.lookup()) {
+                (Fetched::Linked(account), Lookup::Anchor(anchor)) => {
+                    *account = company.recent.over(anchor, account.take(), wanted);
+                }
+                (Fetched::Found(lists), _) => {
+                    for list in lists {
+                        let over = |account: Account| {
+                            let anchor = account.anchor.clone();
+                            company.recent.over(&anchor, Some(account), wanted)
+                        };
+                        *list = std::mem::take(list).into_iter().filter_map(over).collect();
                     }
                 }
-                plan
-            })
-            .collect()
+                _ => {}
+            }
+        }
     }
 
-    /// References that a mapping names in another place than [`manager_of`] looks: resolved now, those people planned again.
-    fn late_references(
+    /// Plans everybody as if one came after the other: who takes what was promised to somebody before is planned again.
+    fn plan(
+        &self,
+        prepared: &[Prepared<'_>],
+        fetched: &[Fetched],
+        company: &Company,
+    ) -> (Vec<Plan>, Reservations) {
+        let before = company.reservations.over(self.schema, company);
+        let people: Vec<_> = prepared.iter().zip(fetched).collect();
+        let mut plans = parallel(people, |(person, fetched)| one(person, fetched, &before));
+        let mut promises = Reservations::new();
+        for ((plan, person), fetched) in plans.iter_mut().zip(prepared).zip(fetched) {
+            if promises.concern(person, plan) {
+                *plan = one(person, fetched, &promises.over(self.schema, &before));
+            }
+            promises.reserve(person, plan);
+        }
+        (plans, promises)
+    }
+
+    /// References that a mapping names in another place than [`manager_of`] looks, and people whom only the target knows:
+    /// resolved now, those people planned again.
+    async fn late_references(
         &self,
         prepared: &[Prepared<'_>],
         fetched: &[Fetched],
         company: &mut Company,
         plans: &mut [Plan],
     ) -> Result<(), JobError> {
-        let wanted: HashSet<String> = plans
+        let wanted: BTreeSet<String> = plans
             .iter()
             .flat_map(|plan| &plan.references)
             .filter(|reference| reference.status == ReferenceStatus::Pending)
             .filter_map(|reference| reference.to_source_anchor.clone())
             .collect();
-        company.learn_anchors(self.store, self.job, &wanted.into_iter().collect::<Vec<_>>())?;
-        for (at, plan) in plans.iter_mut().enumerate() {
+        let wanted: Vec<String> = wanted.into_iter().collect();
+        company.learn_anchors(self.store, self.job, &wanted)?;
+        company.learn_from_target(self.schema, self.target, &wanted, self.now, &SystemRandom).await?;
+        for ((plan, person), fetched) in plans.iter_mut().zip(prepared).zip(fetched) {
             let late = plan.references.iter().any(|reference| {
                 reference.status == ReferenceStatus::Pending
                     && reference.to_source_anchor.as_deref().is_some_and(|person| company.is_linked(person))
             });
-            if late {
-                let again = self.plan(&prepared[at..=at], &fetched[at..=at], company);
-                if let Some(again) = again.into_iter().next() {
-                    *plan = again;
-                }
+            if !late {
+                continue;
+            }
+            let again = one(person, fetched, company);
+            if again.action == Action::Fail {
+                continue;
+            }
+            plan.references = again.references;
+            plan.warnings = again.warnings;
+            plan.rows = again.rows;
+            if plan.action == Action::Skip && again.action == Action::Update && again.changes.is_empty() {
+                (plan.action, plan.reason) = (again.action, again.reason);
             }
         }
         Ok(())
@@ -304,6 +393,21 @@ fn not_yet(plan: Plan, why: &str) -> Plan {
         restore: false,
         ..plan
     }
+}
+
+/// Plans one person beside these neighbours.
+fn one(person: &Prepared<'_>, fetched: &Fetched, neighbours: &dyn Neighbours) -> Plan {
+    let current = match fetched {
+        Fetched::Nothing => Current::Nothing,
+        Fetched::Linked(account) => Current::Linked(account.as_ref()),
+        Fetched::Found(found) => Current::Found(found),
+    };
+    person.plan(current, &Surroundings { neighbours, random: &SystemRandom })
+}
+
+/// A failure of which nobody knows what came: the answer was lost.
+fn is_unknown(escrow: &Escrow) -> bool {
+    !matches!(escrow.code.as_str(), "Conflict" | "EntryConflict" | "InvalidAnchor" | "MandatoryFieldsMissing")
 }
 
 /// The account that a plan is about, as it stood.

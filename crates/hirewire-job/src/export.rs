@@ -15,8 +15,14 @@ impl<T: Target> Run<'_, '_, T> {
     /// Writes everybody's steps; references that are known by now ride along, so that most people cost one write.
     pub(crate) async fn export(&mut self, decided: &[Decided], held: &[bool]) -> Vec<Exported> {
         let mut exported: Vec<Exported> = decided.iter().map(|_| Exported::default()).collect();
-        let writes =
-            |at: usize| !held[at] && !decided[at].known.stranger && decided[at].plan.action != Action::Fail;
+        for (exported, decided) in exported.iter_mut().zip(decided) {
+            exported.refused = self.unsure.get(decided.known.anchor()).cloned();
+        }
+        let unsure: Vec<bool> = exported.iter().map(|exported| exported.refused.is_some()).collect();
+        let writes = |at: usize| {
+            let decided = &decided[at];
+            !held[at] && !unsure[at] && !decided.known.stranger && decided.plan.action != Action::Fail
+        };
         for (at, decided) in decided.iter().enumerate().filter(|(at, _)| writes(*at)) {
             exported[at].references = resolved(decided);
         }
@@ -36,7 +42,7 @@ impl<T: Target> Run<'_, '_, T> {
                 }
             }
             for steps in [first, second] {
-                self.apply(steps, &mut exported).await;
+                self.apply(steps, decided, &mut exported).await;
             }
         }
         exported
@@ -67,17 +73,25 @@ impl<T: Target> Run<'_, '_, T> {
     }
 
     /// One call of the target; the answers go to the people they belong to.
-    async fn apply(&mut self, steps: Vec<(usize, Step)>, exported: &mut [Exported]) {
+    async fn apply(&mut self, steps: Vec<(usize, Step)>, decided: &[Decided], exported: &mut [Exported]) {
         if steps.is_empty() {
             return;
         }
         let (indexes, steps): (Vec<usize>, Vec<Step>) = steps.into_iter().unzip();
-        for (at, answer) in indexes.into_iter().zip(self.runner.target.apply(&steps).await) {
+        let answers = self.runner.target.apply(&steps).await;
+        for ((at, step), answer) in indexes.into_iter().zip(&steps).zip(answers) {
             match answer {
-                Ok(applied) => exported[at].anchor = Some(applied.anchor),
+                Ok(applied) => {
+                    self.company.recent.note(step, &applied.anchor);
+                    exported[at].anchor = Some(applied.anchor);
+                }
                 Err(error) => {
-                    if matches!(error, TargetError::Locked { .. }) {
-                        self.locked.get_or_insert_with(|| error.clone());
+                    match &error {
+                        TargetError::Locked { .. } => drop(self.locked.get_or_insert_with(|| error.clone())),
+                        TargetError::Retry { .. } => {
+                            self.unsure.insert(decided[at].known.anchor().to_owned(), error.clone());
+                        }
+                        TargetError::Refused { .. } | TargetError::Gone { .. } => {}
                     }
                     exported[at].refused.get_or_insert(error);
                 }

@@ -18,6 +18,7 @@ mod neighbours;
 mod outcome;
 mod people;
 mod precedence;
+mod recent;
 mod report;
 mod run;
 mod runner;

@@ -1,13 +1,17 @@
 //! What planning one person needs to know of the others: links from the store, values taken in the target.
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
-use hirewire_engine::Neighbours;
 use hirewire_engine::target::{MatchKey, Target};
+use hirewire_engine::uniqueness::Reservations;
 use hirewire_engine::value::AttributeValue;
+use hirewire_engine::{CompiledSchema, Neighbours};
+use hirewire_expression::Random;
 use hirewire_store::{JobKey, Store};
+use jiff::Timestamp;
 
 use crate::error::JobError;
+use crate::recent::Recent;
 
 /// Links of one batch, and which values are taken. Filled before planning; a question that it cannot answer is noted, so
 /// that the answer is fetched and the person planned again.
@@ -15,9 +19,14 @@ use crate::error::JobError;
 pub(crate) struct Company {
     owners: HashMap<String, String>,
     anchors: HashMap<String, Option<String>>,
+    /// People who were looked for in the target in vain.
+    absent: HashSet<String>,
     taken: HashMap<(String, String), bool>,
-    promised: Mutex<HashSet<(String, String)>>,
-    asked: Mutex<HashSet<(String, String)>>,
+    asked: Mutex<BTreeSet<(String, String)>>,
+    /// What people of earlier batches were promised and the target does not show yet.
+    pub(crate) reservations: Reservations,
+    /// What this run has written.
+    pub(crate) recent: Recent,
 }
 
 impl Company {
@@ -57,6 +66,27 @@ impl Company {
         self.anchors.get(person).is_some_and(Option::is_some)
     }
 
+    /// A batch is written: what was promised is in the target or has failed, and what was free may be taken.
+    pub(crate) fn settle(&mut self) {
+        self.reservations = Reservations::new();
+        self.taken.clear();
+    }
+
+    /// Follows a link that this run has made or cut.
+    pub(crate) fn relink(&mut self, person: &str, before: Option<&str>, now: Option<&str>) {
+        if let Some(before) = before {
+            self.owners.remove(before);
+        }
+        if let Some(now) = now
+            && !self.owners.is_empty()
+        {
+            self.owners.insert(now.to_owned(), person.to_owned());
+        }
+        if let Some(known) = self.anchors.get_mut(person) {
+            *known = now.map(str::to_owned);
+        }
+    }
+
     /// Fetches the answers to `SelectUniqueValue` questions that were open; true when there were any.
     pub(crate) async fn answer<T: Target>(&mut self, target: &T) -> Result<bool, JobError> {
         let asked = std::mem::take(&mut *self.asked.lock().unwrap_or_else(PoisonError::into_inner));
@@ -69,10 +99,43 @@ impl Company {
         Ok(any)
     }
 
-    /// Keeps a unique value for the person it was planned for, so that nobody else of this run gets it.
-    pub(crate) fn promise(&self, attribute: &str, value: &str) {
-        let key = (attribute.to_owned(), value.to_lowercase());
-        self.promised.lock().unwrap_or_else(PoisonError::into_inner).insert(key);
+    /// Looks in the target for people whom the job does not know, by the matching key: a manager who has an account of
+    /// another making counts too.
+    pub(crate) async fn learn_from_target<T: Target>(
+        &mut self,
+        schema: &CompiledSchema,
+        target: &T,
+        people: &[String],
+        now: Timestamp,
+        random: &dyn Random,
+    ) -> Result<(), JobError> {
+        let unknown =
+            people.iter().filter(|person| !self.is_linked(person) && !self.absent.contains(*person));
+        let mut wanted: Vec<(String, MatchKey)> = Vec::new();
+        for person in unknown {
+            let keys = schema.keys_of_anchor(person, now, random);
+            wanted.extend(keys.into_iter().map(|key| (person.clone(), key)));
+        }
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let keys: Vec<MatchKey> = wanted.iter().map(|(_, key)| key.clone()).collect();
+        let found = target.find(&keys, schema.wanted()).await?;
+        for ((person, _), accounts) in wanted.into_iter().zip(found) {
+            let shown = accounts.into_iter().filter_map(|account| {
+                let anchor = account.anchor.clone();
+                self.recent.over(&anchor, Some(account), schema.wanted())
+            });
+            let live: Vec<_> = shown.filter(|account| !account.soft_deleted).collect();
+            let mut live = live.into_iter();
+            match (live.next(), live.next()) {
+                (Some(account), None) => {
+                    self.anchors.entry(person).or_default().get_or_insert(account.anchor);
+                }
+                _ => drop(self.absent.insert(person)),
+            }
+        }
+        Ok(())
     }
 }
 
@@ -87,9 +150,6 @@ impl Neighbours for Company {
 
     fn is_taken(&self, attribute: &str, value: &str) -> bool {
         let key = (attribute.to_owned(), value.to_lowercase());
-        if self.promised.lock().unwrap_or_else(PoisonError::into_inner).contains(&key) {
-            return true;
-        }
         match self.taken.get(&key) {
             Some(taken) => *taken,
             None => {

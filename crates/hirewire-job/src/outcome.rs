@@ -2,8 +2,8 @@
 use hirewire_engine::target::{Target, TargetError};
 use hirewire_engine::{Action, ReferenceStatus, retry};
 use hirewire_store::{
-    BatchResult, CycleKind, EscrowChange, LinkChange, NewEscrow, NewHold, NewReference, OperationOutcome,
-    OperationStatus, PersonResult, PersonWrite, Record,
+    BatchResult, CycleKind, EscrowChange, LinkChange, NewEscrow, NewHold, OperationOutcome, OperationStatus,
+    PersonResult, PersonWrite, Record,
 };
 use jiff::SignedDuration;
 
@@ -13,6 +13,7 @@ use crate::error::JobError;
 use crate::export::Exported;
 use crate::people::{Cause, Decided, Item};
 use crate::run::{REVIEW, Run, changes_digest};
+use crate::second::pending;
 
 /// Pause before the first repetition of a failed person.
 const ESCROW_INTERVAL: SignedDuration = SignedDuration::from_mins(40);
@@ -107,6 +108,7 @@ impl<T: Target> Run<'_, '_, T> {
         duration: i64,
     ) -> PersonResult {
         let Decided { known, before, plan } = decided;
+        let account_is_gone = before.is_none();
         let mut result = PersonResult::new(known.anchor());
         let failed = exported.refused.is_some() || plan.action == Action::Fail;
         let schema = self.runner.schema;
@@ -159,21 +161,42 @@ impl<T: Target> Run<'_, '_, T> {
             .to_string();
             result.holds.push(NewHold { kind: plan.action.log_name().into(), detail });
         }
-        result.pending = pending(&plan, &known.state.pending, failed);
+        result.pending = pending(schema, &plan, &known.state.pending, failed || held);
         result.escrow = self.escrow(&known.state.escrow, &exported, &plan, failed);
+        let gone = matches!(exported.refused, Some(TargetError::Gone { .. }));
+        let unlinked = known.state.person.as_ref().is_none_or(|person| person.target.is_none());
         let link = match (&exported.anchor, plan.action) {
-            (_, Action::Delete) if !failed && !held => LinkChange::Remove,
+            (_, Action::Delete) if !failed && !held => LinkChange::Forget,
+            // Gone from the source, and the account is gone already: the delete's answer was lost, or somebody was faster.
+            (_, Action::Skip) if known.item.cause == Cause::Gone && account_is_gone => LinkChange::Forget,
+            // A match is a match, also when the first change of the account was refused.
+            (_, _) if plan.matched_by.is_some() && !held && !gone && plan.action != Action::Fail => {
+                plan.target_anchor.clone().map_or(LinkChange::Keep, LinkChange::Set)
+            }
+            // Found again after a lost answer.
+            (_, _) if unlinked && known.link.is_some() && !gone => known
+                .link
+                .as_ref()
+                .map_or(LinkChange::Keep, |link| LinkChange::Set(link.target_anchor.clone())),
             (Some(anchor), _) if plan.makes_link() && !failed => LinkChange::Set(anchor.clone()),
             (None, _) if plan.makes_link() && !failed && !held => {
                 plan.target_anchor.clone().map_or(LinkChange::Keep, LinkChange::Set)
             }
             _ => LinkChange::Keep,
         };
+        let was_in_scope = known.link.as_ref().map(|link| link.in_scope);
+        // Who could not be written has not left the scope yet: the account is still to be disabled. Nor has who came back
+        // and may have been enabled by a write whose answer was lost.
+        let in_scope = match was_in_scope.filter(|_| failed || held) {
+            Some(before) => before || plan.in_scope == Some(true),
+            None => plan.in_scope.or(was_in_scope).unwrap_or_default(),
+        };
+        let in_scope = in_scope && !matches!(link, LinkChange::Remove | LinkChange::Forget);
         let record = known.remembered.map(|data| Record { data, origin: known.item.origin });
         result.person = Some(PersonWrite {
             record,
             link,
-            in_scope: plan.in_scope.unwrap_or_else(|| known.link.as_ref().is_some_and(|link| link.in_scope)),
+            in_scope,
             // A held change is not due again by itself; a date that has come while it failed stays due with the escrow.
             next_due: plan.next_due,
             parts: known.parts,
@@ -192,56 +215,36 @@ impl<T: Target> Run<'_, '_, T> {
             return if stored.is_some() { EscrowChange::Clear } else { EscrowChange::Keep };
         }
         let attempts = stored.as_ref().map_or(0, |escrow| escrow.attempts).saturating_add(1);
-        let (code, reason, after) = match &exported.refused {
-            Some(TargetError::Retry { code, reason, after }) => (code.clone(), reason.clone(), *after),
-            Some(TargetError::Refused { code, reason, .. } | TargetError::Locked { code, reason }) => {
-                (code.clone(), reason.clone(), None)
+        EscrowChange::Put(match &exported.refused {
+            Some(error) => self.failure(error, attempts, false),
+            None => NewEscrow {
+                code: plan.reason.map_or_else(String::new, |reason| reason.code().to_owned()),
+                reason: plan.detail.clone().unwrap_or_default(),
+                reference: false,
+                attempts,
+                next_try: retry::escrow_due(self.now, attempts, ESCROW_INTERVAL, None),
+            },
+        })
+    }
+
+    /// A refusal of the target as a failure record.
+    pub(crate) fn failure(&self, error: &TargetError, attempts: u32, reference: bool) -> NewEscrow {
+        let (code, reason, after, interval) = match error {
+            TargetError::Retry { code, reason, after } => {
+                (code.clone(), reason.clone(), *after, TRANSIENT_INTERVAL)
             }
-            Some(error @ TargetError::Gone { .. }) => ("InvalidAnchor".to_owned(), error.to_string(), None),
-            None => (
-                plan.reason.map_or_else(String::new, |reason| reason.code().to_owned()),
-                plan.detail.clone().unwrap_or_default(),
-                None,
-            ),
-        };
-        let interval = match &exported.refused {
-            Some(TargetError::Retry { .. }) => TRANSIENT_INTERVAL,
-            _ => ESCROW_INTERVAL,
+            TargetError::Refused { code, reason, .. } | TargetError::Locked { code, reason } => {
+                (code.clone(), reason.clone(), None, ESCROW_INTERVAL)
+            }
+            TargetError::Gone { .. } => {
+                ("InvalidAnchor".to_owned(), error.to_string(), None, ESCROW_INTERVAL)
+            }
         };
         let not_before =
             after.and_then(|after| self.now.checked_add(SignedDuration::try_from(after).ok()?).ok());
-        EscrowChange::Put(NewEscrow {
-            code,
-            reason,
-            reference: false,
-            attempts,
-            next_try: retry::escrow_due(self.now, attempts, interval, not_before),
-        })
+        let next_try = retry::escrow_due(self.now, attempts, interval, not_before);
+        NewEscrow { code, reason, reference, attempts, next_try }
     }
-}
-
-/// The person's references that still wait; `None` leaves the stored ones.
-fn pending(
-    plan: &hirewire_engine::Plan,
-    stored: &[hirewire_store::PendingReference],
-    failed: bool,
-) -> Option<Vec<NewReference>> {
-    if failed {
-        return None;
-    }
-    let waiting: Vec<NewReference> = plan
-        .references
-        .iter()
-        .filter(|reference| reference.status == ReferenceStatus::Pending)
-        .filter_map(|reference| {
-            Some(NewReference {
-                attribute: reference.attribute.clone(),
-                wanted: reference.to_source_anchor.clone()?,
-                change: None,
-            })
-        })
-        .collect();
-    if waiting.is_empty() && stored.is_empty() { None } else { Some(waiting) }
 }
 
 fn reason_of(

@@ -1,6 +1,6 @@
 //! The people of one batch on their way through a cycle.
 use hirewire_engine::value::Account;
-use hirewire_engine::{Link, Plan};
+use hirewire_engine::{CompiledSchema, Link, Plan};
 use hirewire_store::{OperationId, PendingOperation, PersonState, UploadId};
 use serde_json::Value;
 
@@ -102,10 +102,12 @@ impl From<PendingOperation> for Item {
 pub(crate) struct Known {
     pub(crate) item: Item,
     pub(crate) state: PersonState,
-    /// What is planned: the operation's record, with the stored lifecycle dates where it has none of its own; composed
-    /// from all sources where the job has a precedence.
+    /// What is planned: the operation's record, with the stored lifecycle dates where it has none of its own, or all that
+    /// is known where earlier records were not written yet; composed from all sources where the job has a precedence.
     pub(crate) record: Option<Value>,
-    /// What is remembered from now on: the stored record with the operation's attributes laid over it.
+    /// The last record of somebody who is gone.
+    pub(crate) last: Option<Value>,
+    /// What is remembered from now on, where it changes ([`CompiledSchema::remember`]).
     pub(crate) remembered: Option<String>,
     /// What each source said, as JSON text, where the job has a precedence.
     pub(crate) parts: Option<String>,
@@ -120,6 +122,7 @@ impl Known {
     pub(crate) fn new(
         item: Item,
         state: PersonState,
+        schema: &CompiledSchema,
         precedence: Option<&Precedence>,
     ) -> Result<Self, JobError> {
         let link = state.person.as_ref().and_then(|person| {
@@ -133,6 +136,7 @@ impl Known {
             item,
             state,
             record: None,
+            last: None,
             remembered: None,
             parts: None,
             stranger: false,
@@ -140,11 +144,12 @@ impl Known {
             link,
         };
         if known.item.cause == Cause::Gone {
+            known.last = known.read(known.stored())?;
             return Ok(known);
         }
         match precedence {
-            Some(precedence) => known.compose(precedence)?,
-            None => known.overlay()?,
+            Some(precedence) => known.compose(precedence, schema)?,
+            None => known.overlay(schema)?,
         }
         Ok(known)
     }
@@ -162,7 +167,7 @@ impl Known {
     }
 
     /// One source: the operation as it came, the memory with it laid over.
-    fn overlay(&mut self) -> Result<(), JobError> {
+    fn overlay(&mut self, schema: &CompiledSchema) -> Result<(), JobError> {
         let Some(data) = self.item.data.as_deref() else {
             self.record = self.read(self.stored())?;
             return Ok(());
@@ -170,7 +175,7 @@ impl Known {
         let Some(mut record) = self.read(Some(data))? else { return Ok(()) };
         for earlier in self.item.earlier.iter().rev() {
             if let Some(Value::Object(older)) = self.read(earlier.data.as_deref())? {
-                record = merge(Value::Object(older), &record);
+                record = schema.remember(Value::Object(older), &record);
             }
         }
         match self.stored() {
@@ -179,11 +184,15 @@ impl Known {
             Some(text) => {
                 let Some(stored) = self.read(Some(text))? else { return Ok(()) };
                 self.stranger = self.item.cause != Cause::Reviewed && is_stranger(&stored, &record);
-                let merged = merge(stored, &record);
-                if let (Some(dates), Value::Object(members)) = (merged.get(LIFECYCLE), &mut record) {
-                    members.entry(LIFECYCLE).or_insert_with(|| dates.clone());
-                }
+                let merged = schema.remember(stored, &record);
                 self.remembered = Some(merged.to_string());
+                // Who has no account yet, whose last change was not written, or who is to be planned again, needs all that
+                // is known: a delta alone would leave behind what the earlier record said.
+                let due = self.state.person.as_ref().is_some_and(|person| person.next_due.is_some());
+                record = match self.link.is_none() || self.state.escrow.is_some() || due {
+                    true => merged,
+                    false => schema.with_remembered_dates(record, &merged),
+                };
             }
         }
         self.record = Some(record);
@@ -191,7 +200,7 @@ impl Known {
     }
 
     /// Several sources: what each said is kept, the record is composed from all of it.
-    fn compose(&mut self, precedence: &Precedence) -> Result<(), JobError> {
+    fn compose(&mut self, precedence: &Precedence, schema: &CompiledSchema) -> Result<(), JobError> {
         let stored = self.read(self.stored())?;
         let text = self.state.person.as_ref().and_then(|person| person.parts.as_deref());
         let mut parts: Parts = match text {
@@ -204,7 +213,7 @@ impl Known {
             let Some(newer) = self.read(item.data.as_deref())? else { continue };
             let source = item.source.clone().unwrap_or_default();
             let part = parts.remove(&source).unwrap_or(Value::Null);
-            let part = if part.is_object() { merge(part, &newer) } else { newer };
+            let part = if part.is_object() { schema.remember(part, &newer) } else { newer };
             parts.insert(source, part);
             said = true;
         }
@@ -223,6 +232,11 @@ impl Known {
         Ok(())
     }
 
+    /// Lets go of what is large once the person is planned.
+    pub(crate) fn forget_record(&mut self) {
+        (self.record, self.last, self.remembered, self.item.data) = (None, None, None, None);
+    }
+
     pub(crate) fn anchor(&self) -> &str {
         &self.item.anchor
     }
@@ -237,39 +251,4 @@ pub(crate) struct Decided {
     pub(crate) known: Known,
     pub(crate) before: Option<Account>,
     pub(crate) plan: Plan,
-}
-
-/// The stored record with a newer one laid over it: an attribute that the newer one names is replaced, one that it leaves
-/// out stays; members of an extension, of `name` and of other complex attributes are merged one by one.
-pub(crate) fn merge(stored: Value, newer: &Value) -> Value {
-    match (stored, newer) {
-        (Value::Object(mut stored), Value::Object(newer)) => {
-            for (name, value) in newer {
-                let merged = match stored.get_mut(name) {
-                    Some(old @ Value::Object(_)) if value.is_object() => merge(old.take(), value),
-                    _ => value.clone(),
-                };
-                stored.insert(name.clone(), merged);
-            }
-            Value::Object(stored)
-        }
-        (_, newer) => newer.clone(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn a_partial_record_is_laid_over_the_stored_one() {
-        let stored = json!({"externalId": "1", "title": "A", "name": {"givenName": "Ada", "familyName": "M"}, "emails": [1, 2]});
-        let newer = json!({"externalId": "1", "name": {"familyName": "N"}, "emails": [3], "active": false});
-        let merged = merge(stored, &newer);
-        assert_eq!(
-            merged,
-            json!({"externalId": "1", "title": "A", "name": {"givenName": "Ada", "familyName": "N"}, "emails": [3], "active": false})
-        );
-    }
 }

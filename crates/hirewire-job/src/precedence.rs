@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use crate::people::merge;
+use hirewire_engine::remember::merge;
 
 /// Whose word counts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

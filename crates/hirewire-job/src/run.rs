@@ -8,8 +8,8 @@ use hirewire_engine::safety::{Held, Hold, Totals};
 use hirewire_engine::target::{Target, TargetError};
 use hirewire_engine::{Action, ReferenceStatus};
 use hirewire_store::{
-    BatchResult, CycleCounts, CycleKey, CycleKind, CycleState, Decision, EscrowChange, HoldId, OperationId,
-    StoreError,
+    BatchResult, CycleCounts, CycleKey, CycleKind, CycleState, Decision, EscrowChange, HoldId, LinkChange,
+    OperationId, StoreError,
 };
 use jiff::Timestamp;
 
@@ -41,7 +41,7 @@ pub(crate) struct Run<'r, 'a, T> {
     pub(crate) failures: BTreeMap<String, u64>,
     listing: Listing,
     cycle: Option<(CycleKey, String)>,
-    company: Company,
+    pub(crate) company: Company,
     pub(crate) document: PlanDocument,
     pub(crate) counts: CycleCounts,
     dealt: u64,
@@ -50,6 +50,8 @@ pub(crate) struct Run<'r, 'a, T> {
     /// Who got which reference in the second pass, as `person: attribute: `, the way warnings about it begin.
     pub(crate) linked: HashSet<String>,
     looked_at: Vec<String>,
+    /// People of whose last write nobody knows what came of it. They are left alone until the next cycle, when reads show it.
+    pub(crate) unsure: HashMap<String, TargetError>,
     pub(crate) locked: Option<TargetError>,
 }
 
@@ -105,6 +107,7 @@ impl<'r, 'a, T: Target> Run<'r, 'a, T> {
             only_waiting: HashSet::new(),
             linked: HashSet::new(),
             looked_at: Vec::new(),
+            unsure: HashMap::new(),
             locked: None,
         }
     }
@@ -235,6 +238,21 @@ impl<T: Target> Run<'_, '_, T> {
         }
     }
 
+    /// What was accepted of these people and not looked at yet comes first, then they themselves.
+    pub(crate) async fn on_demand(&mut self, items: Vec<Item>) -> Result<(), JobError> {
+        const ALL: usize = usize::MAX >> 1;
+        let asked: HashSet<&str> = items.iter().map(|item| item.anchor.as_str()).collect();
+        let waiting = self.runner.store.take(self.runner.job, OperationId::START, ALL)?;
+        let waiting = waiting.into_iter().filter(|operation| asked.contains(operation.anchor.as_str()));
+        let mut rest: Vec<Item> = waiting.map(Item::from).collect();
+        while !rest.is_empty() {
+            let (batch, later) = distinct(rest);
+            self.batch(batch, &mut |_| ()).await?;
+            rest = later;
+        }
+        self.again(items, &mut |_| ()).await
+    }
+
     pub(crate) async fn again(
         &mut self,
         items: Vec<Item>,
@@ -333,6 +351,7 @@ impl<T: Target> Run<'_, '_, T> {
         let before =
             (self.counts, self.document.totals, self.document.people.len(), self.document.warnings.len());
         let mut people = Vec::with_capacity(decided.len());
+        let mut relinked: Vec<(String, Option<String>, Option<String>)> = Vec::new();
         for ((decided, held), exported) in decided.into_iter().zip(held).zip(exported) {
             report::add(&mut self.document, runner.schema, &decided, &|_| false, self.listing);
             let waits = decided.plan.references.iter().any(|r| r.status == ReferenceStatus::Pending);
@@ -343,12 +362,19 @@ impl<T: Target> Run<'_, '_, T> {
                 self.supersede(&decided);
             }
             self.count(&decided, held, &exported);
+            let old = decided.known.link.as_ref().map(|link| link.target_anchor.clone());
             let result = self.result(decided, held, exported, duration);
+            relinked.extend(result.person.as_ref().and_then(|person| match &person.link {
+                LinkChange::Keep => None,
+                LinkChange::Set(now) => Some((result.anchor.clone(), old, Some(now.clone()))),
+                LinkChange::Remove | LinkChange::Forget => Some((result.anchor.clone(), old, None)),
+            }));
             if let EscrowChange::Put(escrow) = &result.escrow {
                 *self.failures.entry(escrow.code.clone()).or_default() += 1;
             }
             people.push(result);
         }
+        self.bereaved(&mut people)?;
         let committed = runner.store.commit_batch(BatchResult {
             job: runner.job,
             cycle: Some(cycle),
@@ -362,6 +388,11 @@ impl<T: Target> Run<'_, '_, T> {
             self.document.warnings.truncate(before.3);
             return Err(error.into());
         }
+        for (person, before, now) in relinked {
+            self.company.relink(&person, before.as_deref(), now.as_deref());
+        }
+        // What was promised is in the target by now, or has failed.
+        self.company.settle();
         self.planned = planned;
         let superseded = std::mem::take(&mut self.superseded);
         if !superseded.is_empty() {

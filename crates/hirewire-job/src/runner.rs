@@ -1,9 +1,9 @@
 //! A synchronization job at work: batches from the inbox, dates that have come, references that can be resolved.
 use std::collections::HashSet;
 
-use hirewire_engine::CompiledSchema;
 use hirewire_engine::safety::Hold;
 use hirewire_engine::target::Target;
+use hirewire_engine::{Action, CompiledSchema, ReferenceStatus};
 use hirewire_store::{CycleCounts, CycleKind, JobKey, OperationId, Store};
 use jiff::Timestamp;
 
@@ -12,7 +12,7 @@ use crate::document::{PlanDocument, Totals};
 use crate::error::JobError;
 use crate::guard::Guard;
 use crate::neighbours::Company;
-use crate::people::Item;
+use crate::people::{Decided, Item};
 use crate::precedence::Precedence;
 use crate::report::{self, Listing};
 use crate::run::Run;
@@ -96,7 +96,9 @@ impl<T: Target> Runner<'_, T> {
         all: bool,
     ) -> Result<PlanDocument, JobError> {
         let items = folded(items);
-        let arriving: HashSet<String> = items.iter().map(|item| item.anchor.clone()).collect();
+        let mut created: HashSet<String> = HashSet::new();
+        // People with references to somebody who may get an account later in the same run.
+        let mut waiting: Vec<Decided> = Vec::new();
         let mut company = Company::default();
         let mut document = PlanDocument::default();
         let decider = self.decider(now);
@@ -104,16 +106,22 @@ impl<T: Target> Runner<'_, T> {
         let mut rest = items.into_iter().peekable();
         while rest.peek().is_some() {
             let batch = rest.by_ref().take(BATCH).collect();
-            for decided in decider.decide(batch, &mut company).await? {
-                report::add(
-                    &mut document,
-                    self.schema,
-                    &decided,
-                    &|person| arriving.contains(person),
-                    listing,
-                );
+            for mut decided in decider.decide(batch, &mut company).await? {
+                if decided.plan.action == Action::Create {
+                    created.insert(decided.known.anchor().to_owned());
+                }
+                if decided.plan.references.iter().any(|r| r.status == ReferenceStatus::Pending) {
+                    decided.known.forget_record();
+                    waiting.push(decided);
+                } else {
+                    report::add(&mut document, self.schema, &decided, &|_| false, listing);
+                }
             }
         }
+        for decided in waiting {
+            report::add(&mut document, self.schema, &decided, &|person| created.contains(person), listing);
+        }
+        report::sort(&mut document);
         Ok(document)
     }
 
@@ -121,10 +129,14 @@ impl<T: Target> Runner<'_, T> {
     pub fn due(&self, now: Timestamp) -> Result<Vec<String>, JobError> {
         const ALL: usize = usize::MAX >> 1;
         let mut due = self.store.due(self.job, now, ALL)?;
-        let known: HashSet<String> = due.iter().cloned().collect();
-        due.extend(
-            self.store.escrow_due(self.job, now, ALL)?.into_iter().filter(|anchor| !known.contains(anchor)),
-        );
+        let mut failed = self.store.escrow_due(self.job, now, ALL)?;
+        if !failed.is_empty() {
+            // Two who want each other's values can only be written together.
+            let blocked = self.store.escrows(self.job, None, ALL)?.into_iter();
+            failed.extend(blocked.filter(|escrow| is_collision(&escrow.code)).map(|escrow| escrow.anchor));
+        }
+        let mut known: HashSet<String> = due.iter().cloned().collect();
+        due.extend(failed.into_iter().filter(|anchor| known.insert(anchor.clone())));
         Ok(due)
     }
 
@@ -169,7 +181,7 @@ impl<T: Target> Runner<'_, T> {
         safety: Safety,
     ) -> Result<CycleReport, JobError> {
         let mut run = Run::new(self, now, kind, safety, Listing::Changes);
-        let result = run.again(items, &mut |_| ()).await;
+        let result = run.on_demand(items).await;
         let result = match result {
             Ok(()) => run.references().await,
             Err(error) => Err(error),
@@ -193,6 +205,11 @@ impl<T: Target> Runner<'_, T> {
         let until = self.store.queue_end(self.job)?;
         Ok((self.store.queue_state(self.job)?.waiting, until))
     }
+}
+
+/// A failure that another person's change may mend: the value belongs to somebody else for the time being.
+fn is_collision(code: &str) -> bool {
+    ["Conflict", "NotUnique", "Duplicate"].iter().any(|word| code.contains(word))
 }
 
 /// Several operations of one person as one: the last one with those before it.

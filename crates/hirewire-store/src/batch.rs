@@ -92,6 +92,9 @@ pub enum LinkChange {
     Set(String),
     /// Removed.
     Remove,
+    /// The person is gone from the source and the account with them: record and next moment are forgotten too, so that
+    /// nothing brings the account back but a new record.
+    Forget,
 }
 
 /// What happens to the failure record.
@@ -227,11 +230,12 @@ struct BatchWriter<'c> {
 
 impl<'c> BatchWriter<'c> {
     fn new(connection: &'c Connection, batch: &BatchResult, ids: IdCoder) -> Result<Self> {
-        // ?5 says what to do with the link: 0 keep, 1 take the new value. An update and an insert, not an upsert: SQLite
-        // keeps a statement journal for upserts, which costs more than the second look-up.
+        // ?5 says what to do with the link: 0 keep, 1 take the new value, 2 forget the record too. An update and an insert,
+        // not an upsert: SQLite keeps a statement journal for upserts, which costs more than the second look-up.
         let update = "UPDATE people SET target = CASE ?5 WHEN 0 THEN target ELSE ?3 END, in_scope = ?4, next_due = ?6, \
-                      origin = CASE WHEN ?8 IS NULL THEN origin ELSE ?7 END, record = coalesce(?8, record), \
-                      parts = coalesce(?9, parts) \
+                      origin = CASE WHEN ?8 IS NULL THEN origin ELSE ?7 END, \
+                      record = CASE ?5 WHEN 2 THEN NULL ELSE coalesce(?8, record) END, \
+                      parts = CASE ?5 WHEN 2 THEN NULL ELSE coalesce(?9, parts) END \
                       WHERE job = ?1 AND anchor = ?2";
         let insert = "INSERT INTO people (job, anchor, target, in_scope, next_due, origin, record, parts) \
                       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
@@ -260,6 +264,7 @@ impl<'c> BatchWriter<'c> {
             LinkChange::Keep => (None, 0),
             LinkChange::Set(target) => (Some(target.as_str()), 1),
             LinkChange::Remove => (None, 1),
+            LinkChange::Forget => (None, 2),
         };
         let (record, origin) = match &write.record {
             Some(record) => (Some(record.data.as_str()), record.origin.as_deref()),

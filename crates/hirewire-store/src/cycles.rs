@@ -100,9 +100,10 @@ impl Store {
         let id = id.to_owned();
         self.write(move |connection| {
             let sql = "UPDATE cycles SET state = 'Interrupted', ended = ?2 WHERE job = ?1 AND state = 'Running'";
-            connection.execute(sql, params![job.0, micros(began)])?;
+            connection.prepare_cached(sql)?.execute(params![job.0, micros(began)])?;
             let sql = "INSERT INTO cycles (id, job, kind, state, began, counts) VALUES (?1, ?2, ?3, 'Running', ?4, '{}')";
-            match connection.execute(sql, params![id, job.0, kind.as_str(), micros(began)]).map_err(StoreError::from) {
+            let mut statement = connection.prepare_cached(sql)?;
+            match statement.execute(params![id, job.0, kind.as_str(), micros(began)]).map_err(StoreError::from) {
                 Err(error) if error.is_unique_violation() => Err(StoreError::Exists { what: "cycle", name: id }),
                 Err(error) => Err(error),
                 Ok(_) => Ok(CycleKey(connection.last_insert_rowid())),
@@ -122,7 +123,7 @@ impl Store {
         self.write(move |connection| {
             let sql = "UPDATE cycles SET state = ?2, ended = ?3, counts = ?4, error = ?5 WHERE key = ?1";
             let values = params![cycle.0, state.as_str(), micros(ended), counts_text(&counts)?, error];
-            found(connection.execute(sql, values)?, cycle)
+            found(connection.prepare_cached(sql)?.execute(values)?, cycle)
         })
     }
 

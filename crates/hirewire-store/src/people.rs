@@ -179,8 +179,9 @@ impl Store {
         self.write(move |connection| {
             let sql = "UPDATE people SET next_due = ?2 WHERE job = ?1 AND (next_due IS NULL OR next_due > ?2) \
                        AND anchor IN (SELECT anchor FROM escrow WHERE job = ?1)";
-            connection.execute(sql, params![job.0, micros(now)])?;
-            Ok(connection.execute("DELETE FROM escrow WHERE job = ?1", [job.0])? as u64)
+            connection.prepare_cached(sql)?.execute(params![job.0, micros(now)])?;
+            let sql = "DELETE FROM escrow WHERE job = ?1";
+            Ok(connection.prepare_cached(sql)?.execute([job.0])? as u64)
         })
     }
 
@@ -188,7 +189,7 @@ impl Store {
     pub fn clear_links(&self, job: JobKey) -> Result<u64> {
         self.write(move |connection| {
             let sql = "UPDATE people SET target = NULL, in_scope = 0 WHERE job = ?1 AND target IS NOT NULL";
-            Ok(connection.execute(sql, [job.0])? as u64)
+            Ok(connection.prepare_cached(sql)?.execute([job.0])? as u64)
         })
     }
 
@@ -205,7 +206,7 @@ impl Store {
     pub fn make_everybody_due(&self, job: JobKey, now: Timestamp) -> Result<u64> {
         self.write(move |connection| {
             let sql = "UPDATE people SET next_due = ?2 WHERE job = ?1 AND record IS NOT NULL";
-            Ok(connection.execute(sql, params![job.0, micros(now)])? as u64)
+            Ok(connection.prepare_cached(sql)?.execute(params![job.0, micros(now)])? as u64)
         })
     }
 

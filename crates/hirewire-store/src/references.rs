@@ -53,10 +53,11 @@ impl Store {
         self.pending(job, "anchor > ?2 ORDER BY anchor", after.unwrap_or(""), limit as i64)
     }
 
-    /// Pending references whose wanted person is linked by now.
+    /// Pending references of which both people are linked by now.
     pub fn resolvable_references(&self, job: JobKey, limit: usize) -> Result<Vec<PendingReference>> {
         let linked = "?2 = '' AND EXISTS (SELECT 1 FROM people WHERE people.job = ?1 AND people.anchor = wanted \
-                      AND target IS NOT NULL) ORDER BY anchor";
+                      AND target IS NOT NULL) AND EXISTS (SELECT 1 FROM people WHERE people.job = ?1 \
+                      AND people.anchor = pending_references.anchor AND target IS NOT NULL) ORDER BY anchor";
         self.pending(job, linked, "", limit as i64)
     }
 
