@@ -36,6 +36,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<bool> {
         &["test", "--workspace", "--all-features", "--no-fail-fast"],
         &[("HIREWIRE_TEST_PYTHON", python.as_os_str()), ("HIREWIRE_TEST_JAVASCRIPT", javascript.as_os_str())],
     )?;
+    step(&mut count, "simulation of 10,000 seeds", || {
+        crate::simulate::run(&["--seeds".to_owned(), "0..10000".to_owned()])
+    });
     println!("test: {} s", began.elapsed().as_secs());
     println!("{} passed, {} failed", count.passed, count.failed);
     Ok(count.failed == 0 && count.passed > 0)
