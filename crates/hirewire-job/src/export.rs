@@ -2,7 +2,7 @@
 use std::collections::HashSet;
 
 use hirewire_engine::order::{self, Act, UniqueAttribute};
-use hirewire_engine::target::{Change, Step, Target, TargetError};
+use hirewire_engine::target::{Applied, Change, Step, Target, TargetError};
 use hirewire_engine::{Action, Plan, ReferenceStatus};
 
 use crate::people::Decided;
@@ -72,6 +72,21 @@ impl<T: Target> Run<'_, '_, T> {
         rounds
     }
 
+    /// A delete whose answer was lost is done when the account is no longer there.
+    async fn verified(
+        &self,
+        step: &Step,
+        answer: Result<Applied, TargetError>,
+    ) -> Result<Applied, TargetError> {
+        let (Step::Delete { anchor }, Err(TargetError::Retry { .. })) = (step, &answer) else {
+            return answer;
+        };
+        match self.runner.target.read(std::slice::from_ref(anchor), self.runner.schema.wanted()).await {
+            Ok(accounts) if accounts == [None] => Ok(Applied { anchor: anchor.clone(), changed: true }),
+            _ => answer,
+        }
+    }
+
     /// One call of the target; the answers go to the people they belong to.
     async fn apply(&mut self, steps: Vec<(usize, Step)>, decided: &[Decided], exported: &mut [Exported]) {
         if steps.is_empty() {
@@ -80,7 +95,7 @@ impl<T: Target> Run<'_, '_, T> {
         let (indexes, steps): (Vec<usize>, Vec<Step>) = steps.into_iter().unzip();
         let answers = self.runner.target.apply(&steps).await;
         for ((at, step), answer) in indexes.into_iter().zip(&steps).zip(answers) {
-            match answer {
+            match self.verified(step, answer).await {
                 Ok(applied) => {
                     self.company.recent.note(step, &applied.anchor);
                     exported[at].anchor = Some(applied.anchor);

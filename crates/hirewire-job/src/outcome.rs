@@ -184,7 +184,8 @@ impl<T: Target> Run<'_, '_, T> {
             }
             _ => LinkChange::Keep,
         };
-        let was_in_scope = known.link.as_ref().map(|link| link.in_scope);
+        let stored = known.state.person.as_ref().map(|person| person.in_scope);
+        let was_in_scope = known.link.as_ref().map(|link| link.in_scope).or(stored);
         // Who could not be written has not left the scope yet: the account is still to be disabled. Nor has who came back
         // and may have been enabled by a write whose answer was lost.
         let in_scope = match was_in_scope.filter(|_| failed || held) {

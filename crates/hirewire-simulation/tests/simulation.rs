@@ -49,6 +49,10 @@ fn what_was_mended_stays_mended() {
         (302, "a refused second pass forgot the manager"),
         (812, "a link of earlier in the cycle was taken for the one of now"),
         (1829, "a delete whose answer was lost made the person's return fail for ever"),
+        (2586, "somebody left the scope right after a create whose answer was lost, in the same cycle"),
+        (3301, "a name that was free at the beginning of the cycle was promised twice"),
+        (6089, "an enable whose answer was lost was forgotten when the person left the scope again"),
+        (16565, "a person came back before a delete whose answer was lost was looked at"),
         (2389, "a deleted manager was found by a read that showed the past"),
     ];
     let mut workshop = Workshop::default();
