@@ -1,4 +1,4 @@
-//! Mutates the expressions of the vectors and reports panics and evaluations that take longer than 10 ms.
+//! Mutates the expressions of the vectors and of our own cases and reports panics and evaluations that take longer than 10 ms.
 //!
 //! ```text
 //! cargo run --release -p hirewire-expression --example fuzz -- SECONDS SEED
@@ -145,14 +145,23 @@ fn run(text: &str) {
     }
 }
 
+/// The expressions of a file of vectors; none when it cannot be read.
+fn expressions(path: &str) -> Vec<String> {
+    let json = std::fs::read_to_string(path).unwrap_or_default();
+    let vectors: Vec<serde_json::Value> = serde_json::from_str(&json).unwrap_or_default();
+    vectors.iter().filter_map(|vector| vector["expression"].as_str()).map(str::to_owned).collect()
+}
+
 fn main() {
     let mut arguments = std::env::args().skip(1).filter_map(|argument| argument.parse::<u64>().ok());
     let (seconds, seed) = (arguments.next().unwrap_or(10), arguments.next().unwrap_or(1));
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../vectors/expressions.json");
-    let json = std::fs::read_to_string(path).unwrap_or_else(|_| "[]".to_owned());
-    let vectors: Vec<serde_json::Value> = serde_json::from_str(&json).unwrap_or_default();
-    let mut corpus: Vec<String> =
-        vectors.iter().filter_map(|vector| vector["expression"].as_str()).map(str::to_owned).collect();
+    let mut corpus: Vec<String> = [
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../../vectors/expressions.json"),
+        concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cases/language.json"),
+    ]
+    .iter()
+    .flat_map(|path| expressions(path))
+    .collect();
     corpus.push("[a]".to_owned());
     let dice = Dice(SeededRandom::new(seed));
     let (start, mut count, mut accepted, mut panics, mut slow) = (Instant::now(), 0_u64, 0_u64, 0, 0);

@@ -88,18 +88,37 @@ fn single(c: char, mut mapped: impl Iterator<Item = char>) -> char {
 }
 
 pub(crate) fn to_lower(text: Cow<'_, str>, culture: Culture) -> Cow<'_, str> {
-    map(text, |c| culture.lower(c))
+    if is_lower(&text, culture) {
+        return text;
+    }
+    if !text.is_ascii() || culture == Culture::Turkic {
+        return Cow::Owned(text.chars().map(|c| culture.lower(c)).collect());
+    }
+    let mut text = text.into_owned();
+    text.make_ascii_lowercase();
+    Cow::Owned(text)
 }
 
 pub(crate) fn to_upper(text: Cow<'_, str>, culture: Culture) -> Cow<'_, str> {
-    map(text, |c| culture.upper(c))
-}
-
-fn map(text: Cow<'_, str>, change: impl Fn(char) -> char) -> Cow<'_, str> {
-    if text.chars().all(|c| change(c) == c) {
+    if is_upper(&text, culture) {
         return text;
     }
-    Cow::Owned(text.chars().map(change).collect())
+    if !text.is_ascii() || culture == Culture::Turkic {
+        return Cow::Owned(text.chars().map(|c| culture.upper(c)).collect());
+    }
+    let mut text = text.into_owned();
+    text.make_ascii_uppercase();
+    Cow::Owned(text)
+}
+
+/// Whether [`to_lower`] leaves the text as it is.
+pub(crate) fn is_lower(text: &str, culture: Culture) -> bool {
+    text.chars().all(|c| if c.is_ascii() { !c.is_ascii_uppercase() } else { culture.lower(c) == c })
+}
+
+/// Whether [`to_upper`] leaves the text as it is.
+pub(crate) fn is_upper(text: &str, culture: Culture) -> bool {
+    text.chars().all(|c| if c.is_ascii() { !c.is_ascii_lowercase() } else { culture.upper(c) == c })
 }
 
 /// Each word with a capital, the rest in lower case. With `separators` only those characters separate words;

@@ -2,6 +2,7 @@
 //!
 //! The families of functions stand in the modules below; each is a method of [`Evaluator`].
 
+mod chain;
 mod dates;
 mod fold;
 mod lists;
@@ -12,7 +13,10 @@ mod text;
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 
+use chain::Chained;
+pub(crate) use chain::changes_text;
 pub(crate) use fold::{fold, is_pure};
+pub(crate) use text::{Slice, cut};
 
 use crate::datetime::DateTime;
 use crate::environment::{Environment, Source};
@@ -34,16 +38,15 @@ pub(crate) struct Stop(Box<Reason>);
 
 #[derive(Debug)]
 enum Reason {
-    /// A failure whose function is filled in by the call around it.
+    /// A failure; its function and place are those of the node that is running.
     Detail(String),
-    Error(EvalError),
     Flow(Flow),
 }
 
 /// Longest text that a function may give, in bytes; nested replacements could otherwise grow without end.
 pub(crate) const LONGEST_TEXT: usize = 1 << 19;
 
-/// Fails; the call being evaluated adds its name and place.
+/// Fails; the evaluator knows whose work that was.
 pub(crate) fn fail<T>(detail: impl Into<String>) -> Result<T, Stop> {
     Err(Stop(Box::new(Reason::Detail(detail.into()))))
 }
@@ -57,6 +60,8 @@ pub(crate) struct Evaluator<'a> {
     pub(crate) environment: Environment<'a>,
     attributes: &'a [Box<str>],
     redact: Cell<bool>,
+    /// The node whose own work is being done: what fails, fails there.
+    running: Cell<Option<&'a Node>>,
     /// What regular expressions may still cost.
     pub(crate) budget: Budget,
     tracer: Option<&'a Tracer<'a>>,
@@ -82,25 +87,28 @@ pub(crate) fn evaluate<'a, S: Source>(
         }
         return Ok(Outcome::Value { value, redact: false });
     }
-    // Values of other types come back from the walk: the outcome itself never leaves the registers of a caller
-    // that takes it apart.
-    let (result, redact) = walk(parsed, source, environment);
-    match result {
-        Ok(value) if value.is_null() => Ok(Outcome::Value { value: Value::Null, redact }),
-        Ok(value) => Ok(Outcome::Value { value, redact }),
-        Err(stop) => match stop.ended(&parsed.root) {
-            Ok(Flow::IgnoreAttribute) => Ok(Outcome::IgnoreAttribute),
-            Ok(Flow::IgnoreObject) => Ok(Outcome::IgnoreObject),
-            Err(error) => Err(error),
-        },
-    }
+    walk(parsed, source, environment)
 }
 
 #[inline(never)]
-fn walk<'a>(parsed: &'a Parsed, source: &'a dyn Source, environment: &Environment<'a>) -> (Eval<'a>, bool) {
+fn walk<'a>(
+    parsed: &'a Parsed,
+    source: &'a dyn Source,
+    environment: &Environment<'a>,
+) -> Result<Outcome<'a>, EvalError> {
     let evaluator = Evaluator::new(source, environment, &parsed.attributes, None);
-    let result = evaluator.node(&parsed.root);
-    (result, evaluator.redact.get())
+    let root = &parsed.root;
+    if let Kind::Call(call) = &root.kind
+        && call.changes_text
+    {
+        return match evaluator.chain(root) {
+            Chained::Piece(text) => {
+                Ok(Outcome::Value { value: Value::Text(Cow::Borrowed(text)), redact: false })
+            }
+            Chained::Other(result) => evaluator.outcome(root, result),
+        };
+    }
+    evaluator.outcome(root, evaluator.run(root))
 }
 
 pub(crate) fn trace(
@@ -111,7 +119,8 @@ pub(crate) fn trace(
 ) -> Trace {
     let tracer = Tracer { text, open: RefCell::new(vec![Vec::new()]) };
     let evaluator = Evaluator::new(source, environment, &parsed.attributes, Some(&tracer));
-    let outcome = evaluator.outcome(&parsed.root).map(Outcome::into_owned);
+    let result = evaluator.node(&parsed.root);
+    let outcome = evaluator.outcome(&parsed.root, result).map(Outcome::into_owned);
     let roots = tracer.open.take();
     let root = roots.into_iter().flatten().next().unwrap_or_else(|| TraceNode {
         text: text.to_owned(),
@@ -123,37 +132,56 @@ pub(crate) fn trace(
 }
 
 impl<'a> Evaluator<'a> {
+    #[inline]
     fn new(
         source: &'a dyn Source,
         environment: &Environment<'a>,
         attributes: &'a [Box<str>],
         tracer: Option<&'a Tracer<'a>>,
     ) -> Self {
-        let (redact, budget, environment) = (Cell::new(false), Budget::default(), *environment);
-        Self { source, environment, attributes, redact, budget, tracer }
+        let (redact, running, budget) = (Cell::new(false), Cell::new(None), Budget::default());
+        Self { source, environment: *environment, attributes, redact, running, budget, tracer }
     }
 
-    fn outcome(&self, root: &'a Node) -> Result<Outcome<'a>, EvalError> {
-        match self.node(root) {
-            Ok(value) if value.is_null() => {
-                Ok(Outcome::Value { value: Value::Null, redact: self.redact.get() })
+    #[inline]
+    fn outcome(&self, root: &'a Node, result: Eval<'a>) -> Result<Outcome<'a>, EvalError> {
+        let redact = self.redact.get();
+        match result {
+            // What fits registers is built anew: that is quicker than to move what was just written.
+            Ok(Value::Boolean(value)) => Ok(Outcome::Value { value: Value::Boolean(value), redact }),
+            Ok(Value::Text(Cow::Borrowed(text))) => {
+                Ok(Outcome::Value { value: Value::Text(Cow::Borrowed(text)), redact })
             }
-            Ok(value) => Ok(Outcome::Value { value, redact: self.redact.get() }),
-            Err(stop) => match stop.ended(root)? {
+            Ok(value) if value.is_null() => Ok(Outcome::Value { value: Value::Null, redact }),
+            Ok(value) => Ok(Outcome::Value { value, redact }),
+            Err(stop) => match stop.ended(self.running.get().unwrap_or(root))? {
                 Flow::IgnoreAttribute => Ok(Outcome::IgnoreAttribute),
                 Flow::IgnoreObject => Ok(Outcome::IgnoreObject),
             },
         }
     }
 
+    /// The value of a node.
+    // Inlined, and the values are handed on in place: moving them around is what small functions cost.
     #[inline]
     pub(crate) fn node(&self, node: &'a Node) -> Eval<'a> {
-        match (self.tracer, &node.kind) {
-            // What most arguments are, without a call.
-            (None, Kind::Attribute(slot)) => Ok(self.source.value(*slot, &self.attributes[*slot])),
-            (None, Kind::Call(call)) if call.folded.is_none() => self.located_call(call, node),
-            (None, _) => self.plain(node),
-            (Some(tracer), _) => self.traced(node, tracer),
+        // What most arguments are, without a call.
+        if let (Kind::Attribute(slot), None) = (&node.kind, self.tracer) {
+            return Ok(self.source.value(*slot, &self.attributes[*slot]));
+        }
+        let outer = self.running.get();
+        let result = self.run(node);
+        if result.is_ok() {
+            self.running.set(outer);
+        }
+        result
+    }
+
+    #[inline(never)]
+    fn run(&self, node: &'a Node) -> Eval<'a> {
+        match self.tracer {
+            None => self.plain(node),
+            Some(tracer) => self.traced(node, tracer),
         }
     }
 
@@ -167,7 +195,7 @@ impl<'a> Evaluator<'a> {
             Err(Stop(reason)) => match **reason {
                 Reason::Flow(Flow::IgnoreAttribute) => TraceResult::IgnoreAttribute,
                 Reason::Flow(Flow::IgnoreObject) => TraceResult::IgnoreObject,
-                Reason::Detail(_) | Reason::Error(_) => TraceResult::Failed,
+                Reason::Detail(_) => TraceResult::Failed,
             },
         };
         let text = tracer.text.get(node.span.clone()).unwrap_or_default().to_owned();
@@ -177,8 +205,10 @@ impl<'a> Evaluator<'a> {
         result
     }
 
+    #[inline]
     fn plain(&self, node: &'a Node) -> Eval<'a> {
         Ok(match &node.kind {
+            Kind::Call(call) => return self.running_call(call, node),
             Kind::Attribute(slot) => return Ok(self.source.value(*slot, &self.attributes[*slot])),
             Kind::Text(text) => Value::Text(Cow::Borrowed(text)),
             Kind::Number(number) => Value::Number(*number),
@@ -186,35 +216,29 @@ impl<'a> Evaluator<'a> {
             Kind::Null => Value::Null,
             Kind::Word(word) => Value::Text(Cow::Borrowed(word.0)),
             Kind::Flow(keyword) => return flow(*keyword),
-            Kind::Compare(_) | Kind::Concat(_) | Kind::Call(_) => return self.computed(node),
+            Kind::Compare(comparison) => {
+                self.running.set(Some(node));
+                return self.compare(comparison);
+            }
+            Kind::Concat(parts) => {
+                self.running.set(Some(node));
+                return self.concatenate(parts);
+            }
         })
     }
 
-    // The result is built in place and looked at, not moved through a `map_err`: moves are what small functions cost.
-    fn computed(&self, node: &'a Node) -> Eval<'a> {
-        let (mut result, name) = match &node.kind {
-            Kind::Compare(comparison) => (self.compare(comparison), comparison.operator.text()),
-            Kind::Concat(parts) => (self.concatenate(parts), "&"),
-            Kind::Call(call) => {
-                if let (Some(value), None) = (&call.folded, self.tracer) {
-                    return Ok(value.borrowed());
-                }
-                return self.located_call(call, node);
+    #[inline]
+    fn running_call(&self, call: &'a Call, node: &'a Node) -> Eval<'a> {
+        if self.tracer.is_none() {
+            if call.changes_text {
+                return self.chained(node);
             }
-            _ => return self.plain(node),
-        };
-        if let Err(stop) = &mut result {
-            stop.locate(name, node);
+            if let Some(value) = &call.folded {
+                return Ok(value.borrowed());
+            }
         }
-        result
-    }
-
-    fn located_call(&self, call: &'a Call, node: &'a Node) -> Eval<'a> {
-        let mut result = self.call(call);
-        if let Err(stop) = &mut result {
-            stop.locate(call.info.name, node);
-        }
-        result
+        self.running.set(Some(node));
+        self.call(call)
     }
 
     fn call(&self, call: &'a Call) -> Eval<'a> {
@@ -253,12 +277,10 @@ impl<'a> Evaluator<'a> {
             Function::IsString => self.is_string(call),
             Function::Item => self.item(call),
             Function::Join => self.join(call),
-            Function::Left => self.left(call),
+            Function::Left => self.left(call, self.argument(call, 0)?),
             Function::Len => self.len(call),
-            Function::Mid => self.mid(call),
-            Function::NormalizeDiacritics => {
-                self.map_argument(call, |text| Ok(crate::diacritics::normalize(text)))
-            }
+            Function::Mid => self.mid(call, self.argument(call, 0)?),
+            Function::NormalizeDiacritics => self.normalize(self.argument(call, 0)?),
             Function::Not => self.not(call),
             Function::Now => Ok(Value::DateTime(self.environment.now)),
             Function::NumFromDate => self.num_from_date(call),
@@ -270,16 +292,16 @@ impl<'a> Evaluator<'a> {
                 self.argument(call, 0)
             }
             Function::RemoveDuplicates => self.remove_duplicates(call),
-            Function::Replace => self.replace(call),
+            Function::Replace => self.replace(call, self.argument(call, 0)?),
             Function::SelectUniqueValue => self.select_unique_value(call),
             Function::SingleAppRoleAssignment => self.single_role(call),
             Function::Split => self.split(call),
             Function::StringFromSid => self.map_argument(call, text::sid_text),
-            Function::StripSpaces => self.map_argument(call, |text| Ok(text::strip_spaces(text))),
+            Function::StripSpaces => self.strip_spaces(self.argument(call, 0)?),
             Function::Switch => self.switch(call),
-            Function::ToLower => self.change_case(call, crate::casing::to_lower),
-            Function::ToUpper => self.change_case(call, crate::casing::to_upper),
-            Function::Trim => self.map_argument(call, |text| Ok(text::sliced(text, str::trim))),
+            Function::ToLower => self.change_case(call, self.argument(call, 0)?, crate::casing::to_lower),
+            Function::ToUpper => self.change_case(call, self.argument(call, 0)?, crate::casing::to_upper),
+            Function::Trim => self.trim(self.argument(call, 0)?),
             Function::Word => self.word(call),
         }
     }
@@ -461,22 +483,13 @@ pub(crate) fn compare_texts(a: &str, b: &str) -> std::cmp::Ordering {
 }
 
 impl Stop {
-    /// What the whole expression ends with.
+    /// What the whole expression ends with, when it ended in the work of this node.
     #[cold]
     #[inline(never)]
-    fn ended(self, root: &Node) -> Result<Flow, EvalError> {
+    fn ended(self, running: &Node) -> Result<Flow, EvalError> {
         match *self.0 {
             Reason::Flow(flow) => Ok(flow),
-            Reason::Error(error) => Err(error),
-            Reason::Detail(detail) => Err(EvalError::new("expression", detail, root.span.clone())),
-        }
-    }
-
-    /// Gives a failure its function and place; what has them keeps them.
-    fn locate(&mut self, function: &'static str, node: &Node) {
-        if let Reason::Detail(detail) = &mut *self.0 {
-            let detail = std::mem::take(detail);
-            *self.0 = Reason::Error(EvalError::new(function, detail, node.span.clone()));
+            Reason::Detail(detail) => Err(EvalError::new(running.name(), detail, running.span.clone())),
         }
     }
 }

@@ -4,7 +4,9 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::casing::Culture;
 use crate::date_format::DateFormat;
+use crate::evaluate::Slice;
 use crate::function::{Function, FunctionInfo};
 use crate::interval::Interval;
 use crate::number::Number;
@@ -113,11 +115,13 @@ pub(crate) struct Call {
     pub(crate) prepared: Prepared,
     /// The result, when it depends on constants only.
     pub(crate) folded: Option<Value<'static>>,
+    /// Whether this is a change of one text with constant parameters (`evaluate/chain.rs`).
+    pub(crate) changes_text: bool,
 }
 
 impl Call {
     pub(crate) fn new(info: &'static FunctionInfo, arguments: Box<[Option<Node>]>) -> Self {
-        Self { info, arguments, prepared: Prepared::Nothing, folded: None }
+        Self { info, arguments, prepared: Prepared::Nothing, folded: None, changes_text: false }
     }
 
     pub(crate) fn function(&self) -> Function {
@@ -140,6 +144,13 @@ pub(crate) enum Prepared {
         output: Option<Arc<DateFormat>>,
     },
     Replace(Box<PreparedReplace>),
+    /// What `Left` or `Mid` takes.
+    Slice(Slice),
+    Lower(Culture),
+    Upper(Culture),
+    Trim,
+    StripSpaces,
+    NormalizeDiacritics,
 }
 
 #[derive(Debug, Clone)]
@@ -150,9 +161,23 @@ pub(crate) struct PreparedReplace {
     pub(crate) replacement: Option<Replacement>,
     /// The constant group name as the pattern's group number.
     pub(crate) group: Option<usize>,
+    /// The constant oldValue.
+    pub(crate) old: Option<Box<str>>,
+    /// The constant replacementValue.
+    pub(crate) new: Option<Box<str>>,
 }
 
 impl Node {
+    /// The function or operator, for messages.
+    pub(crate) fn name(&self) -> &'static str {
+        match &self.kind {
+            Kind::Call(call) => call.info.name,
+            Kind::Compare(comparison) => comparison.operator.text(),
+            Kind::Concat(_) => "&",
+            _ => "expression",
+        }
+    }
+
     /// The text of a constant; of a number as it prints, for schema documents store numbers as texts (`§1.8`).
     pub(crate) fn constant_text(&self) -> Option<Cow<'_, str>> {
         match &self.kind {

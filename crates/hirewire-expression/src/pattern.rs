@@ -4,11 +4,14 @@
 //! that runs from right to left, empty matches behind a match and replacement texts are .NET's, and every step
 //! is counted, so that no pattern and no text can hang an evaluation. Balancing groups are refused.
 
+mod assertion;
 mod blocks;
 mod cache;
 mod class;
 mod compile;
+mod linear;
 mod matcher;
+mod output;
 mod replacement;
 mod set;
 mod syntax;
@@ -16,9 +19,10 @@ mod syntax;
 use std::borrow::Cow;
 
 use compile::{Program, Start};
-use matcher::Matcher;
+use linear::Linear;
 pub use matcher::TooManySteps;
-use replacement::Piece;
+use matcher::{Find, Matcher};
+use output::Output;
 use syntax::Groups;
 
 pub(crate) use cache::cached;
@@ -57,6 +61,8 @@ impl PatternError {
 pub struct Pattern {
     program: Program,
     groups: Groups,
+    /// For each group the way through the pattern that keeps it, when the pattern has only one way.
+    ways: Box<[Linear]>,
 }
 
 impl Pattern {
@@ -64,12 +70,18 @@ impl Pattern {
     pub fn new(pattern: &str) -> Result<Self, PatternError> {
         let syntax = syntax::parse(pattern)?;
         let program = compile::compile(&syntax)?;
-        Ok(Self { program, groups: syntax.groups })
+        let ways = linear::ways(&program);
+        Ok(Self { program, groups: syntax.groups, ways })
     }
 
     /// Whether the pattern matches anywhere in the text.
     pub fn is_match(&self, text: &str) -> Result<bool, TooManySteps> {
-        Ok(Matcher::new(&self.program, text, &Budget::default()).find(0)?.is_some())
+        let budget = Budget::default();
+        Ok(match self.ways.first() {
+            Some(way) => linear::Search::new(&self.program, way, text, &budget).find(0)?,
+            None => Matcher::new(&self.program, text, &budget).find(0)?,
+        }
+        .is_some())
     }
 
     /// The number of a group given by name or number.
@@ -83,6 +95,7 @@ impl Pattern {
     }
 
     /// Replaces every match.
+    #[inline]
     pub(crate) fn replace<'t>(
         &self,
         text: &'t str,
@@ -97,15 +110,21 @@ impl Pattern {
             output.push_input(end, text.len());
             return Ok(output.finish());
         }
-        self.rewrite(text, budget, |matcher, output| {
-            with.expand(matcher, text, |piece| match piece {
-                Piece::Text(text) => output.push_text(text),
-                Piece::Input(from, to) => output.push_input(from, to),
-            });
-        })
+        let Some(from) = self.first_candidate(text) else { return Ok(Cow::Borrowed(text)) };
+        match with.only_group().and_then(|group| self.ways.get(group)) {
+            Some(way) => {
+                let search = linear::Search::new(&self.program, way, text, budget);
+                rewrite(text, from, search, |search, output| with.write(search, text, output))
+            }
+            None => {
+                let matcher = Matcher::new(&self.program, text, budget);
+                rewrite(text, from, matcher, |matcher, output| with.write(matcher, text, output))
+            }
+        }
     }
 
     /// Replaces the text of one group in every match.
+    #[inline]
     pub(crate) fn replace_group<'t>(
         &self,
         text: &'t str,
@@ -113,18 +132,17 @@ impl Pattern {
         with: &str,
         budget: &Budget,
     ) -> Result<Cow<'t, str>, TooManySteps> {
-        self.rewrite(text, budget, |matcher, output| {
-            let (start, end) = matcher.group(0).unwrap_or((0, 0));
-            // A group inside a look-around may lie outside of its match; it is then left alone.
-            match matcher.group(group).filter(|(from, to)| *from >= start && *to <= end) {
-                Some((from, to)) => {
-                    output.push_input(start, from);
-                    output.push_text(with);
-                    output.push_input(to, end);
-                }
-                None => output.push_input(start, end),
+        let Some(from) = self.first_candidate(text) else { return Ok(Cow::Borrowed(text)) };
+        match self.ways.get(group) {
+            Some(way) => {
+                let search = linear::Search::new(&self.program, way, text, budget);
+                rewrite(text, from, search, |search, output| write_around(search, group, with, output))
             }
-        })
+            None => {
+                let matcher = Matcher::new(&self.program, text, budget);
+                rewrite(text, from, matcher, |matcher, output| write_around(matcher, group, with, output))
+            }
+        }
     }
 
     /// The text of a group in the first match; `None` without match or when the group took no part.
@@ -134,11 +152,17 @@ impl Pattern {
         group: usize,
         budget: &Budget,
     ) -> Result<Option<&'t str>, TooManySteps> {
-        let mut matcher = Matcher::new(&self.program, text, budget);
-        if matcher.find(0)?.is_none() {
-            return Ok(None);
-        }
-        Ok(matcher.group(group).map(|(from, to)| &text[from..to]))
+        let found = match self.ways.get(group) {
+            Some(way) => {
+                let mut search = linear::Search::new(&self.program, way, text, budget);
+                search.find(0)?.and_then(|_| search.group(group))
+            }
+            None => {
+                let mut matcher = Matcher::new(&self.program, text, budget);
+                matcher.find(0)?.and_then(|_| matcher.group(group))
+            }
+        };
+        Ok(found.map(|(from, to)| &text[from..to]))
     }
 
     /// The first position at which a match can begin; cheap, and nowhere in most texts that a clean-up pattern
@@ -150,97 +174,49 @@ impl Pattern {
             _ => Some(0),
         }
     }
-
-    fn rewrite<'t>(
-        &self,
-        text: &'t str,
-        budget: &Budget,
-        mut replace: impl FnMut(&Matcher<'_>, &mut Output<'t>),
-    ) -> Result<Cow<'t, str>, TooManySteps> {
-        let Some(mut search) = self.first_candidate(text) else {
-            return Ok(Cow::Borrowed(text));
-        };
-        let mut matcher = Matcher::new(&self.program, text, budget);
-        let mut output = Output::new(text);
-        let mut copied = 0;
-        while let Some((start, end)) = matcher.find(search)? {
-            output.push_input(copied, start);
-            replace(&matcher, &mut output);
-            copied = end;
-            search = end;
-            if start == end {
-                // An empty match: go on one character further.
-                match text[end..].chars().next() {
-                    Some(c) => search += c.len_utf8(),
-                    None => break,
-                }
-            }
-            if output.length() > MAXIMUM_OUTPUT {
-                return Err(TooManySteps);
-            }
-        }
-        output.push_input(copied, text.len());
-        Ok(output.finish())
-    }
 }
 
-/// Longest text that a replacement may produce, in bytes.
-const MAXIMUM_OUTPUT: usize = 1 << 20;
-
-/// Text under construction; borrowed as long as it is one piece of the input.
-struct Output<'t> {
+/// Replaces all matches from `from` on.
+fn rewrite<'t, F: Find>(
     text: &'t str,
     from: usize,
-    to: usize,
-    owned: Option<String>,
+    mut find: F,
+    replace: impl Fn(&F, &mut Output<'t>),
+) -> Result<Cow<'t, str>, TooManySteps> {
+    let mut output = Output::new(text);
+    let mut copied = 0;
+    let mut search = from;
+    while let Some((start, end)) = find.find(search)? {
+        output.push_input(copied, start);
+        replace(&find, &mut output);
+        copied = end;
+        search = end;
+        if start == end {
+            // An empty match: go on one character further.
+            match text[end..].chars().next() {
+                Some(c) => search += c.len_utf8(),
+                None => break,
+            }
+        }
+        if output.is_full() {
+            return Err(TooManySteps);
+        }
+    }
+    output.push_input(copied, text.len());
+    if output.is_full() { Err(TooManySteps) } else { Ok(output.finish()) }
 }
 
-impl<'t> Output<'t> {
-    fn new(text: &'t str) -> Self {
-        Self { text, from: 0, to: 0, owned: None }
-    }
-
-    fn length(&self) -> usize {
-        self.owned.as_ref().map_or(self.to - self.from, String::len)
-    }
-
-    fn push_input(&mut self, from: usize, to: usize) {
-        if from >= to {
-            return;
+/// Writes a match with the text of one group replaced. A group inside a look-around may lie outside of its match;
+/// it is then left alone.
+fn write_around(found: &impl Find, group: usize, with: &str, output: &mut Output<'_>) {
+    let (start, end) = found.group(0).unwrap_or((0, 0));
+    match found.group(group).filter(|(from, to)| *from >= start && *to <= end) {
+        Some((from, to)) => {
+            output.push_input(start, from);
+            output.push_text(with);
+            output.push_input(to, end);
         }
-        if let Some(owned) = &mut self.owned {
-            owned.push_str(&self.text[from..to]);
-        } else if self.from == self.to {
-            (self.from, self.to) = (from, to);
-        } else if self.to == from {
-            self.to = to;
-        } else {
-            let text = self.text;
-            self.own().push_str(&text[from..to]);
-        }
-    }
-
-    fn push_text(&mut self, text: &str) {
-        if !text.is_empty() {
-            self.own().push_str(text);
-        }
-    }
-
-    fn own(&mut self) -> &mut String {
-        let piece = &self.text[self.from..self.to];
-        let capacity = self.text.len();
-        self.owned.get_or_insert_with(|| {
-            let mut owned = String::with_capacity(capacity + 16);
-            owned.push_str(piece);
-            owned
-        })
-    }
-
-    fn finish(self) -> Cow<'t, str> {
-        match self.owned {
-            Some(owned) => Cow::Owned(owned),
-            None => Cow::Borrowed(&self.text[self.from..self.to]),
-        }
+        None => output.push_input(start, end),
     }
 }
 

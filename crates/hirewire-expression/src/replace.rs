@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::evaluate::{Eval, Evaluator, LONGEST_TEXT, Stop, fail};
+use crate::evaluate::{Eval, Evaluator, LONGEST_TEXT, Stop, cut, fail};
 use crate::node::{Call, Prepared, PreparedReplace};
-use crate::pattern::{self, Pattern, Replacement, TooManySteps};
+use crate::pattern::{self, Budget, Pattern, Replacement, TooManySteps};
 use crate::value::Value;
 
 /// Argument positions.
@@ -50,13 +50,39 @@ impl Mode {
     }
 }
 
+impl PreparedReplace {
+    /// Whether [`Self::change`] may know the result for some texts.
+    pub(crate) fn is_constant(&self) -> bool {
+        match self.mode {
+            Mode::Plain => self.old.is_some(),
+            Mode::Pattern => self.pattern.is_some() && self.replacement.is_some(),
+            Mode::Group => self.pattern.is_some() && self.group.is_some() && self.new.is_some(),
+            Mode::Template | Mode::TemplateOnly | Mode::Fallback => false,
+        }
+    }
+
+    /// The result for a text; an error when it must be found, or fail, the long way.
+    #[inline]
+    pub(crate) fn change<'t>(&self, text: &'t str, budget: &Budget) -> Result<Cow<'t, str>, TooManySteps> {
+        match (self.mode, &self.pattern, &self.replacement, self.group, &self.new) {
+            (Mode::Pattern, Some(pattern), Some(with), ..) => pattern.replace(text, with, budget),
+            (Mode::Group, Some(pattern), _, Some(group), Some(new)) => {
+                pattern.replace_group(text, group, new, budget)
+            }
+            (Mode::Plain, ..) if self.old.as_deref().is_some_and(|old| !text.contains(old)) => {
+                Ok(Cow::Borrowed(text))
+            }
+            _ => Err(TooManySteps),
+        }
+    }
+}
+
 impl<'a> Evaluator<'a> {
     #[inline(never)]
-    pub(crate) fn replace(&self, call: &'a Call) -> Eval<'a> {
+    pub(crate) fn replace(&self, call: &'a Call, source: Value<'a>) -> Eval<'a> {
         let Prepared::Replace(prepared) = &call.prepared else {
             return fail("the arguments of `Replace` have no meaning together");
         };
-        let source = self.argument(call, 0)?;
         if prepared.mode == Mode::Fallback {
             return self.replace_fallback(call, prepared, source);
         }
@@ -207,12 +233,12 @@ fn rewrite<'a>(
     match text {
         Cow::Borrowed(text) => rewrite(text).or_else(too_many_steps),
         Cow::Owned(text) => {
-            let same = match rewrite(&text) {
-                Ok(Cow::Borrowed(piece)) if piece.len() == text.len() => None,
-                Ok(piece) => Some(piece.into_owned()),
+            let place = match rewrite(&text) {
+                Ok(Cow::Borrowed(piece)) => (piece.as_ptr().addr(), piece.len()),
+                Ok(Cow::Owned(other)) => return Ok(Cow::Owned(other)),
                 Err(error) => return too_many_steps(error),
             };
-            Ok(Cow::Owned(same.unwrap_or(text)))
+            Ok(Cow::Owned(cut(text, place)))
         }
     }
 }

@@ -4,12 +4,14 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::casing::Culture;
 use crate::date_format::{DateFormat, STYLES, Styles};
 use crate::error::ParseError;
-use crate::evaluate;
+use crate::evaluate::{self, Slice};
 use crate::function::{Function, ParameterKind};
 use crate::interval::{CODES, Interval};
 use crate::node::{Call, Kind, Node, Prepared, PreparedReplace};
+use crate::number::Number;
 use crate::pattern::Pattern;
 use crate::replace::{self, Mode};
 
@@ -53,10 +55,17 @@ pub(crate) fn call(call: &mut Call, at: &Range<usize>) -> Result<(), ParseError>
         Function::DateAdd | Function::DateDiff => interval(call)?,
         Function::FormatDateTime => formats(call)?,
         Function::Replace => prepare_replace(call, at)?,
+        Function::Left | Function::Mid => slice(call),
+        Function::ToLower => call.prepared = culture(call).map_or(Prepared::Nothing, Prepared::Lower),
+        Function::ToUpper => call.prepared = culture(call).map_or(Prepared::Nothing, Prepared::Upper),
+        Function::Trim => call.prepared = Prepared::Trim,
+        Function::StripSpaces => call.prepared = Prepared::StripSpaces,
+        Function::NormalizeDiacritics => call.prepared = Prepared::NormalizeDiacritics,
         _ => {}
     }
     call.folded = evaluate::fold(call)
         .filter(|value| value.texts().iter().map(|text| text.len()).sum::<usize>() <= LONGEST_FOLDED);
+    call.changes_text = evaluate::changes_text(call);
     Ok(())
 }
 
@@ -192,19 +201,42 @@ fn formats(call: &mut Call) -> Result<(), ParseError> {
     Ok(())
 }
 
+/// Wrong numbers are left to the evaluation, where they are an error.
+fn slice(call: &mut Call) {
+    let integer = |position: usize| {
+        let text = call.argument(position)?.constant_text()?;
+        Number::parse(&text)?.as_integer()
+    };
+    let slice = match (call.function(), integer(1), integer(2)) {
+        (Function::Left, Some(count), _) => Some(Slice::left(count)),
+        (Function::Mid, Some(start), Some(length)) => Slice::mid(start, length),
+        _ => None,
+    };
+    call.prepared = slice.map_or(Prepared::Nothing, Prepared::Slice);
+}
+
+/// Unknown cultures are left to the evaluation, where they are an error.
+fn culture(call: &Call) -> Option<Culture> {
+    match call.argument(1) {
+        None => Some(Culture::Invariant),
+        Some(node) => Culture::find(&node.constant_text()?),
+    }
+}
+
 fn prepare_replace(call: &mut Call, at: &Range<usize>) -> Result<(), ParseError> {
     let Some(mode) = Mode::of(call) else {
         return Err(ParseError::ReplaceArguments { at: at.clone() });
     };
-    let mut prepared = PreparedReplace { mode, pattern: None, replacement: None, group: None };
+    let constant = |position| call.argument(position).and_then(Node::constant_text).map(|text| text.into());
+    let (old, new) = (constant(replace::OLD), constant(replace::NEW));
+    let mut prepared = PreparedReplace { mode, pattern: None, replacement: None, group: None, old, new };
     if let Some(node) = call.argument(replace::PATTERN)
         && let Some(text) = node.constant_text()
     {
         let pattern =
             Pattern::new(&text).map_err(|error| ParseError::Pattern { error, at: node.span.clone() })?;
         if mode == Mode::Pattern {
-            let constant = call.argument(replace::NEW).and_then(Node::constant_text);
-            prepared.replacement = constant.map(|text| pattern.replacement(&text));
+            prepared.replacement = prepared.new.as_deref().map(|text| pattern.replacement(text));
         }
         if let Some(node) = call.argument(replace::GROUP)
             && let Some(name) = node.constant_text()

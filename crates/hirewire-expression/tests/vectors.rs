@@ -17,8 +17,19 @@ mod trees;
 
 #[test]
 fn every_vector_passes() {
-    let outcomes = vectors::run(&corpus());
-    assert!(outcomes.len() > 500, "only {} vectors", outcomes.len());
+    passes(&corpus(), 500);
+}
+
+/// Our own cases, in the shape of the vectors: every function with every shape of arguments, each result taken from
+/// the documentation. `cargo xtask vectors` runs the file too.
+#[test]
+fn every_case_of_our_own_passes() {
+    passes(include_str!("cases/language.json"), 700);
+}
+
+fn passes(json: &str, fewest: usize) {
+    let outcomes = vectors::run(json);
+    assert!(outcomes.len() > fewest, "only {} vectors", outcomes.len());
     let failed: Vec<String> = outcomes
         .iter()
         .filter(|outcome| !outcome.passed)

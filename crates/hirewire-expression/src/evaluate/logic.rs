@@ -20,15 +20,14 @@ impl<'a> Evaluator<'a> {
     /// False for true values, True for everything else.
     #[inline(never)]
     pub(super) fn not(&self, call: &'a Call) -> Eval<'a> {
-        let source = self.argument(call, 0)?;
+        let source = self.argument(call, 0);
         let is_true = match &source {
-            Value::Boolean(value) => *value,
-            Value::Number(number) => !number.is_zero(),
-            Value::Text(text) => text.eq_ignore_ascii_case("True"),
-            Value::Null | Value::DateTime(_) => false,
-            Value::List(_) | Value::Roles(_) => {
-                self.text(source)?.is_some_and(|text| text.eq_ignore_ascii_case("True"))
-            }
+            Ok(Value::Boolean(value)) => *value,
+            Ok(Value::Number(number)) => !number.is_zero(),
+            Ok(Value::Text(text)) => is_true(text),
+            Ok(Value::Null | Value::DateTime(_)) => false,
+            Ok(Value::List(_) | Value::Roles(_)) => self.text(source?)?.is_some_and(|text| is_true(&text)),
+            Err(_) => return source,
         };
         Ok(Value::Boolean(!is_true))
     }
@@ -105,6 +104,10 @@ impl<'a> Evaluator<'a> {
     }
 }
 
+fn is_true(text: &str) -> bool {
+    text.eq_ignore_ascii_case("True")
+}
+
 /// What a missing value means as a condition.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Missing {
@@ -132,7 +135,7 @@ fn truth(value: &Value<'_>, missing: Missing) -> Result<bool, Stop> {
 
 /// [U] `True` and `False` in any case, and the texts of numbers.
 fn text_truth(text: &str) -> Result<bool, Stop> {
-    if text.eq_ignore_ascii_case("True") {
+    if is_true(text) {
         return Ok(true);
     }
     if text.eq_ignore_ascii_case("False") {

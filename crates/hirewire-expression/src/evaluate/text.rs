@@ -32,13 +32,29 @@ impl<'a> Evaluator<'a> {
     pub(super) fn change_case(
         &self,
         call: &'a Call,
+        source: Value<'a>,
         change: fn(Cow<'_, str>, Culture) -> Cow<'_, str>,
     ) -> Eval<'a> {
         let culture = self.text_or_empty(call, 1)?;
         let Some(culture) = Culture::find(&culture) else {
             return fail("the culture is unknown; cultures are named like `tr-TR`");
         };
-        self.map_argument(call, |text| Ok(change(text, culture)))
+        self.map(source, |text| Ok(change(text, culture)))
+    }
+
+    #[inline(never)]
+    pub(super) fn normalize(&self, source: Value<'a>) -> Eval<'a> {
+        self.map(source, |text| Ok(crate::diacritics::normalize(text)))
+    }
+
+    #[inline(never)]
+    pub(super) fn strip_spaces(&self, source: Value<'a>) -> Eval<'a> {
+        self.map(source, |text| Ok(strip_spaces(text)))
+    }
+
+    #[inline(never)]
+    pub(super) fn trim(&self, source: Value<'a>) -> Eval<'a> {
+        self.map(source, |text| Ok(sliced(text, str::trim)))
     }
 
     #[inline(never)]
@@ -49,36 +65,25 @@ impl<'a> Evaluator<'a> {
     }
 
     #[inline(never)]
-    pub(super) fn left(&self, call: &'a Call) -> Eval<'a> {
-        let source = self.argument(call, 0)?;
+    pub(super) fn left(&self, call: &'a Call, source: Value<'a>) -> Eval<'a> {
         let count = self.integer(call, 1)?;
         if source.is_null() {
             return Ok(Value::from(""));
         }
-        // A negative number leaves the text as it is.
-        let count = usize::try_from(count).unwrap_or(usize::MAX);
-        self.map(source, |text| Ok(sliced(text, |text| &text[..byte_of(text, count)])))
+        let left = Slice::left(count);
+        self.map(source, |text| Ok(sliced(text, |text| left.of(text))))
     }
 
     #[inline(never)]
-    pub(super) fn mid(&self, call: &'a Call) -> Eval<'a> {
-        let source = self.argument(call, 0)?;
+    pub(super) fn mid(&self, call: &'a Call, source: Value<'a>) -> Eval<'a> {
         let (start, length) = (self.integer(call, 1)?, self.integer(call, 2)?);
         if source.is_null() {
             return Ok(Value::from(""));
         }
-        // [U] Positions before the text are an error, positions behind it give the empty text.
-        if start < 1 {
-            return fail("`start` counts from 1");
-        }
-        let Ok(length) = usize::try_from(length) else { return fail("`length` must not be negative") };
-        let skip = usize::try_from(start - 1).unwrap_or(usize::MAX);
-        self.map(source, |text| {
-            Ok(sliced(text, |text| {
-                let rest = &text[byte_of(text, skip)..];
-                &rest[..byte_of(rest, length)]
-            }))
-        })
+        let Some(middle) = Slice::mid(start, length) else {
+            return fail(if start < 1 { "`start` counts from 1" } else { "`length` must not be negative" });
+        };
+        self.map(source, |text| Ok(sliced(text, |text| middle.of(text))))
     }
 
     #[inline(never)]
@@ -210,19 +215,59 @@ pub(super) fn append<'a>(left: Cow<'a, str>, right: &str) -> Cow<'a, str> {
     }
 }
 
+/// Characters that `Left` and `Mid` take out of a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Slice {
+    skip: usize,
+    length: usize,
+}
+
+impl Slice {
+    /// A negative number leaves the text as it is.
+    pub(crate) fn left(count: i64) -> Self {
+        Self { skip: 0, length: usize::try_from(count).unwrap_or(usize::MAX) }
+    }
+
+    /// [U] Positions before the text are an error, positions behind it give the empty text.
+    pub(crate) fn mid(start: i64, length: i64) -> Option<Self> {
+        let skip = start.checked_sub(1).filter(|skip| *skip >= 0)?;
+        Some(Self {
+            skip: usize::try_from(skip).unwrap_or(usize::MAX),
+            length: usize::try_from(length).ok()?,
+        })
+    }
+
+    #[inline]
+    pub(crate) fn of(self, text: &str) -> &str {
+        let rest = &text[byte_of(text, self.skip)..];
+        &rest[..byte_of(rest, self.length)]
+    }
+}
+
 /// A piece of a text: borrowed from a borrowed one, cut out of an owned one.
 #[inline]
 pub(super) fn sliced<'a>(text: Cow<'a, str>, slice: impl for<'t> FnOnce(&'t str) -> &'t str) -> Cow<'a, str> {
     match text {
         Cow::Borrowed(text) => Cow::Borrowed(slice(text)),
-        Cow::Owned(mut text) => {
+        Cow::Owned(text) => {
             let piece = slice(&text);
-            if piece.len() < text.len() {
-                text = piece.to_owned();
-            }
-            Cow::Owned(text)
+            let place = (piece.as_ptr().addr(), piece.len());
+            Cow::Owned(cut(text, place))
         }
     }
+}
+
+/// Keeps the piece of an owned text that has this address and length, without copying it elsewhere; nothing when
+/// the piece is empty.
+pub(crate) fn cut(mut text: String, (address, length): (usize, usize)) -> String {
+    let from = address.wrapping_sub(text.as_ptr().addr());
+    if length == 0 || from > text.len() {
+        text.clear();
+        return text;
+    }
+    text.truncate(from + length);
+    text.drain(..from);
+    text
 }
 
 /// The byte at which the n-th character (from 0) begins, or the end.

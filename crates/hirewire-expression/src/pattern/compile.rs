@@ -6,8 +6,9 @@
 use regex_syntax::hir::ClassUnicode;
 
 use super::PatternError;
+use super::assertion::Assertion;
 use super::set::Set;
-use super::syntax::{Assertion, Ast, Syntax};
+use super::syntax::{Ast, Syntax};
 
 /// Most instructions of a program; counted repetitions are written out.
 const MAXIMUM_SIZE: usize = 20_000;

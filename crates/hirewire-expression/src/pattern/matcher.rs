@@ -3,8 +3,7 @@
 use std::cell::Cell;
 
 use super::compile::{Inst, LoopKind, Program, Start, SubKind};
-use super::set::{self, Set};
-use super::syntax::Assertion;
+use super::set::Set;
 
 /// Steps that one evaluation may cost; a few milliseconds.
 const STEP_LIMIT: u64 = 250_000;
@@ -17,6 +16,49 @@ impl Default for Budget {
     fn default() -> Self {
         Self(Cell::new(STEP_LIMIT))
     }
+}
+
+impl Budget {
+    /// Takes steps away; fails when there are too few, and ever after.
+    #[inline]
+    pub(super) fn spend(&self, steps: u64) -> Result<(), TooManySteps> {
+        let left = self.0.get().checked_sub(steps);
+        self.0.set(left.unwrap_or(0));
+        left.map(drop).ok_or(TooManySteps)
+    }
+}
+
+/// A search for the matches of a pattern in one text.
+pub(super) trait Find {
+    /// The leftmost match at or after `from`.
+    fn find(&mut self, from: usize) -> Result<Option<(usize, usize)>, TooManySteps>;
+
+    /// The span of a group of the last match.
+    fn group(&self, number: usize) -> Option<(usize, usize)>;
+}
+
+/// The next position at which a match may begin.
+#[inline]
+pub(super) fn candidate(
+    program: &Program,
+    text: &str,
+    at: usize,
+    mut spend: impl FnMut(u64) -> Result<(), TooManySteps>,
+) -> Result<Option<usize>, TooManySteps> {
+    Ok(match &program.start {
+        Start::Anywhere => Some(at),
+        Start::Anchored => (at == 0).then_some(0),
+        Start::At(set) => {
+            let found = set.find(text, at);
+            spend((found.unwrap_or(text.len()) - at) as u64 / 16)?;
+            found
+        }
+        Start::TrailingRun { set, line_feed } => {
+            let (start, last) = trailing_run(set, *line_feed, text);
+            spend(1)?;
+            Some(if at > last { at } else { at.max(start) })
+        }
+    })
 }
 
 /// The step limit was reached.
@@ -133,8 +175,47 @@ impl Drop for Matcher<'_> {
     }
 }
 
+impl Find for Matcher<'_> {
+    fn group(&self, number: usize) -> Option<(usize, usize)> {
+        let (start, end) = (self.groups.get(number * 2), self.groups.get(number * 2 + 1));
+        (start != NOWHERE && end != NOWHERE).then_some((start, end))
+    }
+
+    fn find(&mut self, from: usize) -> Result<Option<(usize, usize)>, TooManySteps> {
+        if self.text.len() >= u32::MAX as usize {
+            return Err(TooManySteps);
+        }
+        self.search_start = from;
+        self.memo.bits.clear();
+        let steps_before = self.steps_left;
+        let mut at = from;
+        loop {
+            let (program, text) = (self.program, self.text);
+            let Some(start) = candidate(program, text, at, |steps| self.spend(steps))? else {
+                return Ok(None);
+            };
+            if self.dirty {
+                self.groups.clear();
+                self.dirty = false;
+            }
+            if let Some(end) = self.run(0, start, steps_before)? {
+                self.groups.set(0, start);
+                self.groups.set(1, end);
+                self.dirty = true;
+                return Ok(Some((start, end)));
+            }
+            match self.text[start..].chars().next() {
+                Some(c) => at = start + c.len_utf8(),
+                None => return Ok(None),
+            }
+            if let Some(set) = self.program.leading_run {
+                at = at.max(self.program.sets[set].run(self.text, start));
+            }
+        }
+    }
+}
+
 impl<'m> Matcher<'m> {
-    #[inline(always)]
     pub(super) fn new(program: &'m Program, text: &'m str, budget: &'m Budget) -> Self {
         let states = program.points.map_or(0, |points| points * 2 * (text.len() + 1));
         let possible = states > 0 && states <= MAXIMUM_MEMO;
@@ -153,62 +234,6 @@ impl<'m> Matcher<'m> {
         }
     }
 
-    /// The span of a group of the last match.
-    pub(super) fn group(&self, number: usize) -> Option<(usize, usize)> {
-        let (start, end) = (self.groups.get(number * 2), self.groups.get(number * 2 + 1));
-        (start != NOWHERE && end != NOWHERE).then_some((start, end))
-    }
-
-    /// The leftmost match at or after `from`.
-    pub(super) fn find(&mut self, from: usize) -> Result<Option<(usize, usize)>, TooManySteps> {
-        if self.text.len() >= u32::MAX as usize {
-            return Err(TooManySteps);
-        }
-        self.search_start = from;
-        self.memo.bits.clear();
-        let steps_before = self.steps_left;
-        let mut at = from;
-        loop {
-            let Some(start) = self.candidate(at)? else { return Ok(None) };
-            if self.dirty {
-                self.groups.clear();
-                self.dirty = false;
-            }
-            let end = if self.program.linear { self.walk(start)? } else { self.run(0, start, steps_before)? };
-            if let Some(end) = end {
-                self.groups.set(0, start);
-                self.groups.set(1, end);
-                self.dirty = true;
-                return Ok(Some((start, end)));
-            }
-            match self.text[start..].chars().next() {
-                Some(c) => at = start + c.len_utf8(),
-                None => return Ok(None),
-            }
-            if let Some(set) = self.program.leading_run {
-                at = at.max(self.program.sets[set].run(self.text, start));
-            }
-        }
-    }
-
-    /// The next position at which a match may begin.
-    fn candidate(&mut self, at: usize) -> Result<Option<usize>, TooManySteps> {
-        Ok(match &self.program.start {
-            Start::Anywhere => Some(at),
-            Start::Anchored => (at == 0).then_some(0),
-            Start::At(set) => {
-                let found = set.find(self.text, at);
-                self.spend((found.unwrap_or(self.text.len()) - at) as u64 / 16)?;
-                found
-            }
-            Start::TrailingRun { set, line_feed } => {
-                let (start, last) = trailing_run(set, *line_feed, self.text);
-                self.spend(1)?;
-                Some(if at > last { at } else { at.max(start) })
-            }
-        })
-    }
-
     fn spend(&mut self, steps: u64) -> Result<(), TooManySteps> {
         match self.steps_left.checked_sub(steps) {
             Some(left) => {
@@ -220,40 +245,6 @@ impl<'m> Matcher<'m> {
                 Err(TooManySteps)
             }
         }
-    }
-
-    /// Goes the only way through a linear program.
-    fn walk(&mut self, start: usize) -> Result<Option<usize>, TooManySteps> {
-        let program = self.program;
-        let mut at = start;
-        self.spend(program.insts.len() as u64)?;
-        for inst in &program.insts {
-            match *inst {
-                Inst::Set { set, .. } => match program.sets[set].match_at(self.text, at) {
-                    Some(length) => at += length,
-                    None => return Ok(None),
-                },
-                Inst::Loop { set, min: 0, max: u32::MAX, .. } => {
-                    let end = program.sets[set].run(self.text, at);
-                    self.spend((end - at) as u64 / 16)?;
-                    at = end;
-                }
-                Inst::Loop { set, min, max, kind, back } => {
-                    match self.enter_loop(0, at, (set, min, max, back), kind, 0)? {
-                        Some((_, end)) => at = end,
-                        None => return Ok(None),
-                    }
-                }
-                Inst::Mark(mark) => self.marks.set(mark, at),
-                Inst::Capture { number, mark } => self.capture(number, self.marks.get(mark), at),
-                Inst::CaptureLast { number, mark, back } => {
-                    self.capture_last(number, self.marks.get(mark), at, back);
-                }
-                Inst::Assert(assertion) if !self.holds(assertion, at) => return Ok(None),
-                _ => {}
-            }
-        }
-        Ok(Some(at))
     }
 
     /// Runs from an instruction to its `Match`; gives the end of the match.
@@ -296,7 +287,9 @@ impl<'m> Matcher<'m> {
                 Inst::Progress { mark, exit } => {
                     Some((if self.marks.get(mark) == at { exit } else { place + 1 }, at))
                 }
-                Inst::Assert(assertion) => self.holds(assertion, at).then_some((place + 1, at)),
+                Inst::Assert(assertion) => {
+                    assertion.holds(self.text, at, self.search_start).then_some((place + 1, at))
+                }
                 Inst::Backreference { number, ignore_case, back } => {
                     self.backreference(number, at, ignore_case, back)?.map(|to| (place + 1, to))
                 }
@@ -509,26 +502,6 @@ impl<'m> Matcher<'m> {
             SubKind::Look { .. } => holds.then_some((end, at)),
             SubKind::Condition { no, .. } => Some((if holds { end } else { no }, at)),
         })
-    }
-
-    fn holds(&self, assertion: Assertion, at: usize) -> bool {
-        let bytes = self.text.as_bytes();
-        match assertion {
-            Assertion::Start => at == 0,
-            Assertion::LineStart => at == 0 || bytes[at - 1] == b'\n',
-            Assertion::End => at == bytes.len(),
-            Assertion::EndOrLineFeed => at == bytes.len() || (at + 1 == bytes.len() && bytes[at] == b'\n'),
-            Assertion::LineEnd => at == bytes.len() || bytes[at] == b'\n',
-            Assertion::WordBoundary => self.is_boundary(at),
-            Assertion::NotWordBoundary => !self.is_boundary(at),
-            Assertion::SearchStart => at == self.search_start,
-        }
-    }
-
-    fn is_boundary(&self, at: usize) -> bool {
-        let before = self.text[..at].chars().next_back().is_some_and(set::is_word_character);
-        let after = self.text[at..].chars().next().is_some_and(set::is_word_character);
-        before != after
     }
 
     fn backreference(

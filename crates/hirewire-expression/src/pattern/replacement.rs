@@ -1,6 +1,7 @@
 //! Replacement texts: `$1`, `${name}`, `$$`, `$&`, `` $` ``, `$'`, `$+`, `$_` (`spec/expressions.md §8.5`).
 
-use super::matcher::Matcher;
+use super::matcher::Find;
+use super::output::Output;
 use super::syntax::Groups;
 
 /// A replacement text taken apart for one pattern.
@@ -56,28 +57,33 @@ impl Replacement {
         self.0.is_empty()
     }
 
-    /// Calls `push` with each piece of the replacement; pieces of the input as ranges.
-    pub(super) fn expand(&self, matcher: &Matcher<'_>, input: &str, mut push: impl FnMut(Piece<'_>)) {
-        let (start, end) = matcher.group(0).unwrap_or((0, 0));
+    /// The group that the replacement needs of a match, 0 when it needs none; `None` when it needs several.
+    pub(super) fn only_group(&self) -> Option<usize> {
+        let mut groups = self.0.iter().filter_map(|part| match part {
+            Part::Group(number) if *number > 0 => Some(*number),
+            _ => None,
+        });
+        let first = groups.next().unwrap_or(0);
+        groups.all(|other| other == first).then_some(first)
+    }
+
+    /// Writes the replacement of the last match.
+    pub(super) fn write(&self, found: &impl Find, input: &str, output: &mut Output<'_>) {
+        let (start, end) = found.group(0).unwrap_or((0, 0));
         for part in &self.0 {
             match part {
-                Part::Literal(text) => push(Piece::Text(text)),
+                Part::Literal(text) => output.push_text(text),
                 Part::Group(number) => {
-                    if let Some((from, to)) = matcher.group(*number) {
-                        push(Piece::Input(from, to));
+                    if let Some((from, to)) = found.group(*number) {
+                        output.push_input(from, to);
                     }
                 }
-                Part::Before => push(Piece::Input(0, start)),
-                Part::After => push(Piece::Input(end, input.len())),
-                Part::Input => push(Piece::Input(0, input.len())),
+                Part::Before => output.push_input(0, start),
+                Part::After => output.push_input(end, input.len()),
+                Part::Input => output.push_input(0, input.len()),
             }
         }
     }
-}
-
-pub(super) enum Piece<'p> {
-    Text(&'p str),
-    Input(usize, usize),
 }
 
 /// The reference at the start of `text`, which begins with `$`, and its length.

@@ -8,9 +8,15 @@ use regex_syntax::hir::{Class, ClassUnicode, ClassUnicodeRange, HirKind};
 /// A set ready for matching: a table for ASCII, sorted ranges above.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Set {
-    ascii: [bool; 128],
+    /// What each byte of a text says about the character it belongs to.
+    bytes: [u8; 256],
     above: Above,
 }
+
+/// A member begins with this byte, or may.
+const BEGINS: u8 = 1;
+/// The byte belongs to a member for certain.
+const BELONGS: u8 = 2;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Above {
@@ -21,11 +27,11 @@ enum Above {
 
 impl Set {
     pub(super) fn new(class: &ClassUnicode) -> Self {
-        let mut ascii = [false; 128];
+        let mut bytes = [0; 256];
         let mut ranges = Vec::new();
         for range in class.ranges() {
             for c in range.start()..=range.end().min('\x7F') {
-                ascii[c as usize] = true;
+                bytes[c as usize] = BEGINS | BELONGS;
             }
             if range.end() > '\x7F' {
                 ranges.push((range.start().max('\u{80}'), range.end()));
@@ -36,7 +42,14 @@ impl Set {
             [('\u{80}', char::MAX)] => Above::All,
             _ => Above::Ranges(ranges.into_boxed_slice()),
         };
-        Self { ascii, above }
+        if above == Above::All {
+            bytes[0x80..].fill(BELONGS);
+        }
+        if above != Above::None {
+            // Leading bytes of characters beyond ASCII.
+            bytes[0xC0..].iter_mut().for_each(|byte| *byte |= BEGINS);
+        }
+        Self { bytes, above }
     }
 
     pub(super) fn contains(&self, c: char) -> bool {
@@ -54,7 +67,7 @@ impl Set {
     }
 
     fn contains_ascii(&self, byte: u8) -> bool {
-        self.ascii[usize::from(byte & 0x7F)]
+        self.bytes[usize::from(byte & 0x7F)] != 0
     }
 
     /// The length in bytes of the character at `at`, when it is in the set.
@@ -78,28 +91,24 @@ impl Set {
     }
 
     /// The end of the run of members that begins at `from`.
+    #[inline]
     pub(super) fn run(&self, text: &str, from: usize) -> usize {
-        let bytes = text.as_bytes();
         let mut at = from;
-        while let Some(&byte) = bytes.get(at) {
-            if byte.is_ascii() {
-                if !self.contains_ascii(byte) {
-                    break;
-                }
-                at += 1;
-                continue;
-            }
-            match &self.above {
-                Above::None => break,
-                // Continuation bytes are not ASCII either: the run ends on a boundary.
-                Above::All => at += 1,
-                Above::Ranges(_) => match self.match_at(text, at) {
+        loop {
+            let rest = &text.as_bytes()[at..];
+            at += rest
+                .iter()
+                .position(|byte| self.bytes[usize::from(*byte)] & BELONGS == 0)
+                .unwrap_or(rest.len());
+            // Beyond ASCII the byte alone may not tell.
+            match text.as_bytes().get(at) {
+                Some(byte) if !byte.is_ascii() => match self.match_at(text, at) {
                     Some(length) => at += length,
-                    None => break,
+                    None => return at,
                 },
+                _ => return at,
             }
         }
-        at
     }
 
     /// The start of the run of members that ends at `to`.
@@ -112,33 +121,21 @@ impl Set {
     }
 
     /// The first position at or after `from` whose character is a member.
+    #[inline]
     pub(super) fn find(&self, text: &str, from: usize) -> Option<usize> {
-        let bytes = text.as_bytes();
         let mut at = from;
         loop {
-            let byte = *bytes.get(at)?;
-            if byte.is_ascii() {
-                if self.contains_ascii(byte) {
-                    return Some(at);
-                }
-                at += 1;
-                continue;
-            }
-            if self.above == Above::None {
-                // Continuation bytes are not ASCII either.
-                at += 1;
-                continue;
-            }
-            let c = text[at..].chars().next()?;
-            if self.contains(c) {
+            let rest = &text.as_bytes()[at..];
+            at += rest.iter().position(|byte| self.bytes[usize::from(*byte)] & BEGINS != 0)?;
+            if text.as_bytes()[at].is_ascii() || self.match_at(text, at).is_some() {
                 return Some(at);
             }
-            at += c.len_utf8();
+            at += 1;
         }
     }
 
     pub(super) fn is_disjoint(&self, other: &Self) -> bool {
-        if self.ascii.iter().zip(&other.ascii).any(|(a, b)| *a && *b) {
+        if self.bytes[..0x80].iter().zip(&other.bytes[..0x80]).any(|(a, b)| a & b != 0) {
             return false;
         }
         match (&self.above, &other.above) {

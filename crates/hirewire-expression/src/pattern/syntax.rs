@@ -3,6 +3,7 @@
 use regex_syntax::hir::ClassUnicode;
 
 use super::PatternError;
+use super::assertion::Assertion;
 use super::class;
 use super::set;
 
@@ -23,24 +24,6 @@ pub(super) enum Ast {
     Assert(Assertion),
     IfGroup { number: usize, yes: Box<Ast>, no: Box<Ast> },
     IfLook { condition: Box<Ast>, yes: Box<Ast>, no: Box<Ast> },
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Assertion {
-    /// `\A`, and `^` without `(?m)`.
-    Start,
-    /// `^` with `(?m)`.
-    LineStart,
-    /// `\z`.
-    End,
-    /// `\Z`, and `$` without `(?m)`: the end, or before a final line feed.
-    EndOrLineFeed,
-    /// `$` with `(?m)`.
-    LineEnd,
-    WordBoundary,
-    NotWordBoundary,
-    /// `\G`.
-    SearchStart,
 }
 
 /// A pattern and its groups by number; group 0 is the whole match.
