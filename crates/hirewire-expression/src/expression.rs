@@ -93,6 +93,12 @@ impl Expression {
         self.0.parsed.uses(crate::function::Function::Now)
     }
 
+    /// Whether the result holds something random: `Guid` or `RandomString` takes part.
+    pub fn is_random(&self) -> bool {
+        use crate::function::Function::{Guid, RandomString};
+        self.0.parsed.uses(Guid) || self.0.parsed.uses(RandomString)
+    }
+
     /// Whether the outermost function is `SelectUniqueValue`.
     pub fn selects_unique_value(&self) -> bool {
         self.0.parsed.uses(crate::function::Function::SelectUniqueValue)

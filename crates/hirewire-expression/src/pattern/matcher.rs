@@ -6,7 +6,7 @@ use super::compile::{Inst, LoopKind, Program, Start, SubKind};
 use super::set::Set;
 
 /// Steps that one evaluation may cost; a few milliseconds.
-const STEP_LIMIT: u64 = 250_000;
+pub(super) const STEP_LIMIT: u64 = 250_000;
 
 /// The steps that are left to an evaluation.
 #[derive(Debug)]
@@ -19,6 +19,12 @@ impl Default for Budget {
 }
 
 impl Budget {
+    /// How many steps were taken.
+    #[cfg(test)]
+    pub(super) fn spent(&self) -> u64 {
+        STEP_LIMIT - self.0.get()
+    }
+
     /// Takes steps away; fails when there are too few, and ever after.
     #[inline]
     pub(super) fn spend(&self, steps: u64) -> Result<(), TooManySteps> {

@@ -1,7 +1,6 @@
 //! .NET's behaviour, case by case: where its dialect differs from its neighbours most of all.
 
-use std::time::{Duration, Instant};
-
+use super::matcher::STEP_LIMIT;
 use super::*;
 
 fn replace(pattern: &str, text: &str, with: &str) -> String {
@@ -264,9 +263,10 @@ fn groups_are_replaced_and_found() {
     assert_eq!(pattern.group("other"), None);
 }
 
-/// Hostile patterns end soon: with a result where a table of failed states helps, else with an error.
+/// Hostile patterns end within the steps of one evaluation: with a result where a table of failed states helps, else
+/// with an error. What a machine makes of 250,000 steps is measured by the benchmark.
 #[test]
-fn no_pattern_takes_long() {
+fn no_pattern_takes_more_steps_than_it_may() {
     let (some, many) = ("a".repeat(300), "a".repeat(3000));
     let cases = [
         ("(a+)+$", format!("{some}b"), Some(false)),
@@ -281,16 +281,23 @@ fn no_pattern_takes_long() {
         ("(x+x+)+y", "x".repeat(300), Some(false)),
         ("(?:a?){200}a{200}", "a".repeat(200), None),
         ("(([a-z])+.)+[A-Z]([a-z])+$", many.clone(), None),
+        ("[^b]+b[^b]+c", format!("{many}c"), None),
+        ("(?<g>a+b)", "a".repeat(100_000), None),
     ];
     for (pattern, text, expected) in cases {
         let compiled = Pattern::new(pattern).expect(pattern);
-        let start = Instant::now();
-        let result = compiled.is_match(&text);
-        let taken = start.elapsed();
-        // Unoptimised code on a busy machine; the limit in steps is what counts.
-        assert!(taken < Duration::from_secs(2), "{pattern} took {taken:?}");
-        if let Some(expected) = expected {
-            assert_eq!(result, Ok(expected), "{pattern}");
+        let replacement = compiled.replacement("");
+        let budget = Budget::default();
+        let result = compiled.replace(&text, &replacement, &budget);
+        assert!(budget.spent() <= STEP_LIMIT, "{pattern}");
+        match &result {
+            Ok(replaced) => assert!(expected.is_none() || *replaced == text, "{pattern}"),
+            Err(TooManySteps) => assert!(expected.is_none() && budget.spent() == STEP_LIMIT, "{pattern}"),
+        }
+        // All matches of an evaluation share its steps: when they are gone, the next pattern gets none.
+        if result.is_err() {
+            assert!(compiled.replace(&text, &replacement, &budget).is_err(), "{pattern}");
+            assert_eq!(budget.spent(), STEP_LIMIT, "{pattern}");
         }
     }
 }

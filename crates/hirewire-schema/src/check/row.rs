@@ -138,6 +138,7 @@ impl Checker<'_, '_> {
             let message = format!("`{name}` is used to match and has the same value for everybody");
             self.error("matching-constant", &path, message, None);
         }
+        self.collision(&expression, &row.target_attribute_name, &path);
         if let Some(source) = source.filter(|_| row.flow_null_values) {
             self.null_gate(&expression, source, &path);
         }
@@ -155,6 +156,22 @@ impl Checker<'_, '_> {
                 self.error("reference-expression", &path, message, None);
             }
             (None, None) => {}
+        }
+    }
+
+    /// A name for signing in that is made of nothing which only one person has: two people of the same name get the
+    /// same one, and the directory refuses the second (spec/expressions.md §6 SelectUniqueValue).
+    fn collision(&mut self, expression: &Expression, target: &str, path: &Path) {
+        let unique =
+            ["userPrincipalName", "sAMAccountName"].iter().any(|name| name.eq_ignore_ascii_case(target));
+        let told_apart = expression.selects_unique_value()
+            || expression.is_random()
+            || expression.attributes().any(identifies_a_person);
+        if unique && !told_apart {
+            let message =
+                format!("two people may get the same `{target}`: nothing in it belongs to one person only");
+            let help = "offer several values with `SelectUniqueValue`, or use `[userName]` or `[externalId]`";
+            self.warn("possible-collision", path, message, Some(help.to_owned()));
         }
     }
 
@@ -214,6 +231,25 @@ impl Checker<'_, '_> {
             self.error("too-long", path, message, None);
         }
     }
+}
+
+/// Whether an attribute usually differs between any two people: keys, names for signing in, mail addresses.
+fn identifies_a_person(name: &str) -> bool {
+    const KEYS: [&str; 11] = [
+        "id",
+        "externalId",
+        "userName",
+        "userId",
+        "userPrincipalName",
+        "employeeNumber",
+        "employeeId",
+        "workerId",
+        "personIdExternal",
+        "mail",
+        "email",
+    ];
+    let last = name.rsplit(['.', ':']).next().unwrap_or(name);
+    name.starts_with("emails") || KEYS.iter().any(|key| key.eq_ignore_ascii_case(last))
 }
 
 fn kind(kind: AttributeType) -> AttributeKind {
