@@ -116,7 +116,7 @@ impl Checker<'_> {
     /// Rules about the expression as a whole and its target.
     fn whole(&mut self) {
         let root = &self.parsed.root;
-        if constant(root).is_some_and(|value| value.is_null()) {
+        if never_has_a_value(root) {
             self.warn(
                 "always-null",
                 root,
@@ -293,6 +293,30 @@ fn tests_for_nothing(condition: &Node) -> bool {
         Kind::Compare(comparison) => [&comparison.left, &comparison.right]
             .iter()
             .any(|side| side.constant_text().as_deref() == Some("")),
+        _ => false,
+    }
+}
+
+/// Whether a node is null whatever the source: a constant, or a function whose every result is.
+fn never_has_a_value(node: &Node) -> bool {
+    if constant(node).is_some_and(|value| value.is_null()) {
+        return true;
+    }
+    let Kind::Call(call) = &node.kind else { return false };
+    let never = |position: usize| call.argument(position).is_none_or(never_has_a_value);
+    match call.function() {
+        Function::Iif => never(1) && never(2),
+        Function::Switch => never(1) && (3..call.arguments.len()).step_by(2).all(never),
+        Function::Coalesce => (0..call.arguments.len()).all(never),
+        // Nothing in, nothing out (`spec/expressions.md §3`).
+        Function::CStr
+        | Function::NormalizeDiacritics
+        | Function::PCase
+        | Function::Redact
+        | Function::StripSpaces
+        | Function::ToLower
+        | Function::ToUpper
+        | Function::Trim => never(0),
         _ => false,
     }
 }

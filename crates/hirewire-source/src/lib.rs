@@ -19,6 +19,7 @@ mod fingerprints;
 mod hash;
 mod json;
 mod layout;
+mod look;
 mod mapping;
 mod pickup;
 mod reader;

@@ -298,8 +298,10 @@ impl Context {
             .next()
             .ok_or_else(|| Report::new("the job has no source").help("use --set or --person"))?;
         let export = hirewire_source::Export::open(source, &self.project.folder)?;
-        let _ = (export, row);
-        Err(Report::new("rows cannot be shown yet"))
+        let cells = export.row(row)?.filter(|_| row > 0).ok_or_else(|| {
+            Report::new(format!("the export has no row {row}")).help("rows count from 1, without the header")
+        })?;
+        Ok(cells.into_iter().map(|(name, text)| (name, vec![text])).collect())
     }
 }
 

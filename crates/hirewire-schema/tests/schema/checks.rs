@@ -137,6 +137,20 @@ fn each_fault_is_found_where_it_is() {
             "",
         ),
         (
+            "/attributeMappings/1".into(),
+            row("userPrincipalName", "Join(\"@\", [name.givenName], \"x.com\")"),
+            "warning possible-collision .attributeMappings[1].source",
+            "two people may get the same `userPrincipalName`: nothing in it belongs to one person only",
+            "offer several values with `SelectUniqueValue`, or use `[userName]` or `[externalId]`",
+        ),
+        (
+            at_row.clone(),
+            row("jobTitle", "Switch([title], , \"a\", NULL)"),
+            "warning always-null .attributeMappings[7].source",
+            "this never has a value (at character 1)",
+            "use mapping type None to leave it empty",
+        ),
+        (
             at_row.clone(),
             json!({ "targetAttributeName": "jobTitle", "source": null }),
             "warning none-row .attributeMappings[7]",

@@ -13,9 +13,6 @@ use crate::report::{self, Report};
 /// A few invented people, so that a project made without an export works at once.
 const SAMPLE_EXPORT: &str = include_str!("../../assets/people.csv");
 
-/// A mapping test that passes in the new project.
-const SAMPLE_TEST: &str = include_str!("../../assets/mapping-test.toml");
-
 /// Runs the command.
 pub(crate) fn run(global: &Global, arguments: &InitArgs, printer: &mut Printer) -> Result<(), Report> {
     let folder = &global.project;
@@ -91,7 +88,7 @@ fn write_project(
     write(project::FILE, &render(folder, title, proposal, template))?;
     write("schemas/directory.json", &template.schema()?)?;
     if sample {
-        write("tests/mapping.toml", SAMPLE_TEST)?;
+        write("tests/mapping.toml", template.sample_test())?;
     }
     if !folder.join(".gitignore").exists() {
         write(".gitignore", "# Hirewire's own state: database, embedded directory, key.\n/.hirewire/\n")?;
@@ -136,6 +133,15 @@ fn show(global: &Global, printer: &mut Printer, written: &Written) -> Result<(),
 }
 
 impl Template {
+    /// Mapping tests that pass in the new project.
+    fn sample_test(self) -> &'static str {
+        match self {
+            Self::Embedded => include_str!("../../assets/mapping-test.toml"),
+            Self::ActiveDirectory => include_str!("../../assets/mapping-test-active-directory.toml"),
+            Self::Openldap => include_str!("../../assets/mapping-test-openldap.toml"),
+        }
+    }
+
     /// The schema document that a new job starts with.
     fn schema(self) -> Result<String, Report> {
         let id = match self {
