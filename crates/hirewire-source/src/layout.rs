@@ -74,6 +74,10 @@ pub(crate) struct PathMap {
     pub(crate) slots: Vec<usize>,
     /// The column when the expression is nothing but `[Column]`.
     pub(crate) plain: Option<usize>,
+    /// Whether it is `active`.
+    pub(crate) active: bool,
+    /// Whether RFC 7643 wants `true` or `false`, whatever text a column holds: `active`, and `primary` of a value.
+    pub(crate) boolean: bool,
 }
 
 /// Everything that reading a row needs.
@@ -219,13 +223,12 @@ impl Layout {
                 words.iter().map(|(from, to)| (normal_name(from), to.clone())).collect();
         }
         for map in &maps {
-            let path = map.path.to_ascii_lowercase();
-            for column in &map.slots {
-                let column = &mut c.columns[*column];
-                column.email |= path.starts_with("emails");
-                column.phone |= path.starts_with("phonenumbers");
-                column.country |= path.ends_with("country") || path == "country";
-            }
+            // What is mapped as it stands must be such a value; what an expression makes of it may be anything.
+            let Some(column) = map.plain else { continue };
+            let (path, column) = (map.path.to_ascii_lowercase(), &mut c.columns[column]);
+            column.email |= path.starts_with("emails") && !path.ends_with("type");
+            column.phone |= path.starts_with("phonenumbers") && !path.ends_with("type");
+            column.country |= path.ends_with("country") || path == "country";
         }
         if let Some(zone) = &config.lifecycle.time_zone {
             jiff::tz::TimeZone::get(zone).map_err(|_| {
@@ -278,7 +281,9 @@ fn compile_maps(c: &mut Compiler<'_>) -> Result<Vec<PathMap>, SourceError> {
         let names: Vec<String> = expression.attributes().map(String::from).collect();
         let slots: Vec<usize> = names.iter().map(|n| c.column(n)).collect();
         let plain = expression.as_attribute().and_then(|_| slots.first().copied());
-        maps.push(PathMap { path: path.clone(), expression, slots, plain });
+        let active = path.eq_ignore_ascii_case("active");
+        let boolean = active || path.to_ascii_lowercase().ends_with(".primary");
+        maps.push(PathMap { path: path.clone(), expression, slots, plain, active, boolean });
     }
     Ok(maps)
 }

@@ -198,13 +198,13 @@ impl Job<'_> {
         if !checked.dropped.is_empty() && map.slots.iter().any(|s| checked.dropped.contains(s)) {
             return Ok(None);
         }
-        let boolean = map.path.eq_ignore_ascii_case("active");
-        if boolean && checked.deleted {
+        let boolean = map.boolean;
+        if map.active && checked.deleted {
             out.push_str("false");
             return Ok(Some(true));
         }
         if let Some(column) = map.plain {
-            if boolean && layout.status.as_ref().is_some_and(|s| s.column == column) {
+            if map.active && layout.status.as_ref().is_some_and(|s| s.column == column) {
                 return self.node(&Node::Active, out);
             }
             return Ok(Some(text(checked.value(self.row, column), boolean, out)));

@@ -219,6 +219,57 @@ fn settings_are_checked() {
     assert!(serde_json::from_value::<SourceConfig>(json!({"colums": {}})).is_err());
 }
 
+/// What is made of a column is not what the column holds: only a plain `[Column]` must be an address.
+#[test]
+fn values_of_several_kinds() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("people.csv"), "id,login,mail,badge\n01,ann,Ann <a@x.example>,7\n")
+        .unwrap();
+    let config: SourceConfig = serde_json::from_value(json!({
+        "files": "people.csv", "key": "id",
+        "columns": {
+            "externalId": "[id]",
+            "emails[type eq \"work\"].value": "[mail]",
+            "emails[type eq \"work\"].primary": "\"true\"",
+            "emails[type eq \"home\"].value": "Join(\"@\", [login], \"home.example\")",
+            "phoneNumbers[type eq \"work\"].value": "Join(\"\", \"+49 30 \", [badge])",
+            "addresses[type eq \"work\"].country": "\"DE\"",
+            "addresses[type eq \"home\"].locality": "\"Berlin\"",
+            "nickName": "[login]",
+            "urn:contoso:params:scim:schemas:extension:badge:1.0:User:number": "[badge]",
+            "urn:contoso:params:scim:schemas:extension:badge:1.0:User:door.floor": "\"3\"",
+        }
+    }))
+    .unwrap();
+    let export = Export::open(&config, folder.path()).unwrap();
+    let scan = export.scan(&Fingerprints::new(1), date(2025, 3, 4)).unwrap();
+    let mut users = Vec::new();
+    export
+        .records(&scan, |m| {
+            users.push(serde_json::from_str::<Value>(m.scim_json).unwrap());
+            Ok(())
+        })
+        .unwrap();
+    let badge = "urn:contoso:params:scim:schemas:extension:badge:1.0:User";
+    let expected = json!({
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User", badge],
+        "externalId": "01",
+        "emails": [{"type": "work", "value": "a@x.example", "primary": true}, {"type": "home", "value": "ann@home.example"}],
+        "phoneNumbers": [{"type": "work", "value": "+49 30 7"}],
+        "addresses": [{"type": "work", "country": "DE"}, {"type": "home", "locality": "Berlin"}],
+        "nickName": "ann",
+        badge: {"number": "7", "door": {"floor": "3"}},
+        "active": true,
+    });
+    assert_eq!(users, [expected.clone()]);
+    let mut streamed = Vec::new();
+    let counts = export.stream(date(2025, 3, 4), |key, user| {
+        streamed.push((key.to_string(), serde_json::from_str::<Value>(user).unwrap()));
+        Ok(())
+    });
+    assert_eq!((streamed, counts.unwrap().rejected), (vec![("01".to_string(), expected)], 0));
+}
+
 #[test]
 fn archive_and_reject() {
     let folder = tempfile::tempdir().unwrap();
