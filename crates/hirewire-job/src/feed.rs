@@ -8,7 +8,8 @@ use crate::error::JobError;
 /// Operations of one bulk request from a file: many enough for a cheap commit, few enough for little memory.
 const OPERATIONS: usize = 1000;
 
-/// Segments after which the fingerprints are written anew.
+/// Segments after which the fingerprints are written anew, beyond those that a first load leaves behind: writing them
+/// takes memory, and reading many small ones does not.
 const SEGMENTS: u64 = 64;
 
 /// People in one stored segment.
@@ -34,7 +35,7 @@ pub fn fingerprints(store: &Store, name: &str) -> Result<Fingerprints, JobError>
     })?;
     read?;
     let known = reading.finish();
-    if segments > SEGMENTS + (known.len() / SEGMENT) as u64 {
+    if segments > SEGMENTS + (known.len() * 2 / OPERATIONS) as u64 {
         keep_fingerprints(store, name, &known)?;
     }
     Ok(known)

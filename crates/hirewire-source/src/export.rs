@@ -210,11 +210,11 @@ impl Export {
             let (places, _) = reader.places(&self.layout);
             while let Some(found) = reader.next()? {
                 let Some(next) = selected.peek() else { break };
+                if self.is_trailer(reader.raw()) {
+                    continue;
+                }
                 record += 1;
                 if record != next.record {
-                    if self.is_trailer(reader.raw()) {
-                        record -= 1;
-                    }
                     continue;
                 }
                 let fresh = **next;

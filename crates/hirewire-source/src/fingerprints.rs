@@ -7,7 +7,6 @@ use std::hash::{BuildHasher, Hasher};
 const MAGIC: &[u8; 8] = b"HWFP0001";
 const WIDTH: usize = 44;
 const HEAD: usize = 32;
-const NONE: u32 = u32::MAX;
 
 /// The fingerprint of one person.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -245,25 +244,31 @@ fn entry(bytes: &[u8]) -> Entry {
 }
 
 /// Finds entries by one of their numbers; 4 bytes an entry and half as many again.
+///
+/// A slot holds an entry's position, counted from 1, and in the bits that the position does not need some of the number,
+/// so that entries of other numbers are hardly ever looked at: with a million people each look is a wait for memory.
 pub(crate) struct Index {
     slots: Vec<u32>,
     shift: u32,
+    /// Bits of a slot that hold the position.
+    place: u32,
 }
 
 impl Index {
     pub(crate) fn new(entries: &[Entry], number: impl Fn(&Entry) -> u64) -> Self {
         let bits = (entries.len() * 3 / 2).max(8).next_power_of_two().trailing_zeros();
-        let mut index = Self { slots: vec![NONE; 1 << bits], shift: 64 - bits };
+        let place = u32::MAX >> (entries.len() as u32).leading_zeros().min(31);
+        let mut index = Self { slots: vec![0; 1 << bits], shift: 64 - bits, place };
         for (at, entry) in entries.iter().enumerate() {
             let value = number(entry);
             if value == 0 {
                 continue;
             }
             let mut slot = index.home(value);
-            while index.slots[slot] != NONE {
+            while index.slots[slot] != 0 {
                 slot = (slot + 1) & (index.slots.len() - 1);
             }
-            index.slots[slot] = at as u32;
+            index.slots[slot] = (at as u32 + 1) | index.tag(value);
         }
         index
     }
@@ -272,16 +277,23 @@ impl Index {
         (value.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> self.shift) as usize
     }
 
+    fn tag(&self, value: u64) -> u32 {
+        (value as u32) & !self.place
+    }
+
     /// Position of the entry whose number is `value`.
     pub(crate) fn find(&self, entries: &[Entry], value: u64, number: impl Fn(&Entry) -> u64) -> Option<u32> {
-        let mut slot = self.home(value);
+        let (mut slot, tag) = (self.home(value), self.tag(value));
         loop {
-            let at = self.slots[slot];
-            if at == NONE {
+            let found = self.slots[slot];
+            if found == 0 {
                 return None;
             }
-            if number(&entries[at as usize]) == value {
-                return Some(at);
+            if found & !self.place == tag {
+                let at = (found & self.place) - 1;
+                if number(&entries[at as usize]) == value {
+                    return Some(at);
+                }
             }
             slot = (slot + 1) & (self.slots.len() - 1);
         }

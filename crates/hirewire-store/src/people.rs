@@ -113,7 +113,9 @@ impl Store {
     /// People of the job, and how many of them are linked.
     pub fn count_people(&self, job: JobKey) -> Result<(u64, u64)> {
         self.read(|connection| {
-            let sql = "SELECT count(*), count(target) FROM people WHERE job = ?1";
+            // Each half is counted in its own index: the table itself holds everybody's record.
+            let sql = "SELECT (SELECT count(*) FROM people WHERE job = ?1), \
+                       (SELECT count(*) FROM people WHERE job = ?1 AND target IS NOT NULL)";
             let (people, linked): (i64, i64) =
                 connection.prepare_cached(sql)?.query_row([job.0], |row| Ok((row.get(0)?, row.get(1)?)))?;
             Ok((people.unsigned_abs(), linked.unsigned_abs()))

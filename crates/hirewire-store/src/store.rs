@@ -34,9 +34,10 @@ pub struct Store {
 }
 
 struct Inner {
-    // Order matters: the writer ends before the lock is given up.
-    writer: Option<Writer>,
+    // Order matters: the writer's connection closes after the readers', as only the last one to close puts the
+    // write-ahead log away, and before the lock is given up.
     readers: Readers,
+    writer: Option<Writer>,
     ids: IdCoder,
     keys: KeySource,
     _lock: Option<WriterLock>,

@@ -219,6 +219,18 @@ fn settings_are_checked() {
     assert!(serde_json::from_value::<SourceConfig>(json!({"colums": {}})).is_err());
 }
 
+/// A line that looks like the trailer between the rows is no person either (found by fuzzing, case 10995).
+#[test]
+fn lines_like_the_trailer_are_nobody() {
+    let same = DAY1.strip_prefix(HEAD).unwrap();
+    let day2 = format!("{HEAD}T;1\nT;2\n{}T;4\n04;d@x.example;Di;02;A;2025-01-01;\nT;4\n", same.replace("Bo", "Bob"));
+    check(
+        json!({"trailer": {"pattern": "^T;(\\d+)"}, "mode": "delta"}),
+        &day2,
+        &["Changed 02 active", "New 04 active"],
+    );
+}
+
 /// What is made of a column is not what the column holds: only a plain `[Column]` must be an address.
 #[test]
 fn values_of_several_kinds() {

@@ -151,10 +151,10 @@ fn agreed(
     reviewed: Option<&PlanDocument>,
     printer: &mut Printer,
 ) -> Result<Option<Vec<Hold>>, Report> {
-    let (_, population) = context.store.count_people(job.key)?;
     let limits = job.section.safety.limits();
     let limited = limits.creates.count.is_some() || limits.changes.count.is_some();
-    if population == 0 && arguments.yes && reviewed.is_none() && !limited {
+    let empty = || Ok::<_, Report>(context.store.people(job.key, None, 1)?.is_empty());
+    if arguments.yes && reviewed.is_none() && !limited && empty()? {
         // No account exists that a threshold could protect, so planning everybody twice protects nobody.
         return Ok(Some(Vec::new()));
     }
@@ -209,7 +209,7 @@ fn apply(
     let listed = HashSet::new();
     let also = cycle::also(context, job, feeds, &listed)?;
     context.keep_schema(job, now)?;
-    let kind = if context.store.count_people(job.key)?.0 == 0 || job.schema_changed {
+    let kind = if job.schema_changed || context.store.people(job.key, None, 1)?.is_empty() {
         CycleKind::Initial
     } else {
         CycleKind::Incremental
@@ -234,9 +234,13 @@ fn apply(
     bar.finish_and_clear();
     let rejects = fed.map_err(|_| Report::new("reading the export ended unexpectedly"))??;
     let ended = result.as_ref().map(standing::Ended::from);
-    let (_, population) = context.store.count_people(job.key)?;
+    // A run that found nothing to do has not changed how many there are.
+    let population = match &result {
+        Ok(report) if report.cycle.is_none() => None,
+        _ => Some(context.store.count_people(job.key)?.1),
+    };
     let quarantine = job.section.quarantine.limits();
-    standing::settle(&context.store, job.key, ended, &quarantine, Some(population), now)?;
+    standing::settle(&context.store, job.key, ended, &quarantine, population, now)?;
     Ok((result?, rejects))
 }
 
