@@ -223,7 +223,10 @@ fn settings_are_checked() {
 #[test]
 fn lines_like_the_trailer_are_nobody() {
     let same = DAY1.strip_prefix(HEAD).unwrap();
-    let day2 = format!("{HEAD}T;1\nT;2\n{}T;4\n04;d@x.example;Di;02;A;2025-01-01;\nT;4\n", same.replace("Bo", "Bob"));
+    let day2 = format!(
+        "{HEAD}T;1\nT;2\n{}T;4\n04;d@x.example;Di;02;A;2025-01-01;\nT;4\n",
+        same.replace("Bo", "Bob")
+    );
     check(
         json!({"trailer": {"pattern": "^T;(\\d+)"}, "mode": "delta"}),
         &day2,
