@@ -125,7 +125,7 @@ pub(crate) fn process(command: &mut Command, accepted: &[i32]) -> Result<Cost> {
     Ok(Cost { wall, peak })
 }
 
-fn high_water(status: &str) -> Option<u64> {
+pub(crate) fn high_water(status: &str) -> Option<u64> {
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
     line.split_ascii_whitespace().nth(1)?.parse::<u64>().ok().map(|kib| kib * 1024)
 }

@@ -1,12 +1,13 @@
 //! `cargo xtask bench [NAME…]`: ratios against bare peers, measured within one run.
 //!
 //! Absolute times of a shared machine mean little; each figure divides ours by a peer that did the same work a moment before.
-//! Names: `scan`, `bulk`, `first-sync`, `no-change`; `--rows N` sets the size of the large export (default 1,000,000).
+//! Names: `scan`, `bulk`, `first-sync`, `no-change`, `serve`; `--rows N` sets the size of the large export (default 1,000,000).
 mod bulk;
 mod by_hand;
 mod measure;
 mod people;
 mod report;
+mod serve;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -31,14 +32,14 @@ pub(crate) fn run(arguments: &[String]) -> Result<bool> {
     let named: Vec<&str> = arguments
         .iter()
         .map(String::as_str)
-        .filter(|a| ["scan", "bulk", "first-sync", "no-change"].contains(a))
+        .filter(|a| ["scan", "bulk", "first-sync", "no-change", "serve"].contains(a))
         .collect();
     let wanted = |name: &str| named.is_empty() || named.contains(&name);
     let folder = crate::parts::tools().parent().context("target folder")?.join("bench");
     std::fs::create_dir_all(&folder)?;
     let binary = release_binary()?;
     let large = folder.join(format!("people-{rows}.csv"));
-    if !large.exists() {
+    if named != ["serve"] && !large.exists() {
         println!("bench: writing {} people", rows);
         people::write(&large, rows)?;
     }
@@ -54,6 +55,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<bool> {
     }
     if wanted("first-sync") {
         figures.push(first_sync(&binary, &folder, (rows / 10).max(1000))?);
+    }
+    if wanted("serve") {
+        figures.extend(serve::run(&binary, &folder)?);
     }
     println!("{}", report::write(&folder, &figures)?);
     println!("bench: {} and results.svg beside it", folder.join("results.md").display());
