@@ -19,6 +19,9 @@ pub struct Guard {
     pub already: Totals,
     /// No cycle of the job ever got to its end: it may create everybody.
     pub first_load: bool,
+    /// People come in uploads of a few dozen, a first load in hundreds of them: a share of those known so far says nothing
+    /// about how many of them may be new. Counts hold, and so does the share of those who are known.
+    pub parts: bool,
 }
 
 impl Guard {
@@ -29,6 +32,7 @@ impl Guard {
             population: store.count_people(job)?.1,
             already: Totals::default(),
             first_load: first_load(store, job)?,
+            parts: false,
         })
     }
 
@@ -37,9 +41,15 @@ impl Guard {
         let all = Totals {
             disables: totals.disables.saturating_add(self.already.disables),
             deletes: totals.deletes.saturating_add(self.already.deletes),
+            changed: if self.parts { totals.changed.saturating_sub(totals.creates) } else { totals.changed },
             ..*totals
         };
         let mut holds = safety::assess(&all, self.population, &self.limits());
+        let counted = self.limits.changes.count.is_some_and(|most| totals.changed > most);
+        if counted && !holds.iter().any(|hold| hold.held == Held::Changes) {
+            let (found, population) = (totals.changed, self.population);
+            holds.push(Hold { held: Held::Changes, found, population, quarantine: None });
+        }
         // What earlier cycles did cannot be held any more.
         holds.retain(|hold| match hold.held {
             Held::Removals => totals.disables + totals.deletes > 0,
@@ -52,16 +62,17 @@ impl Guard {
 
     /// Whether so few people, whatever happens to them, are below every limit: then nobody needs to count.
     pub fn cannot_exceed(&self, people: u64) -> bool {
-        let worst = Totals { creates: people, disables: people, deletes: people, changed: people };
-        self.assess(&worst).is_empty()
+        let all = |creates, changed| Totals { creates, disables: changed, deletes: changed, changed };
+        self.assess(&all(0, people)).is_empty() && self.assess(&all(people, people)).is_empty()
     }
 
     /// A first load creates everybody, so shares of the people known say nothing about it; counts hold all the same.
     fn limits(&self) -> Limits {
-        if !self.first_load {
-            return self.limits;
-        }
         let by_count = |limit: Limit| Limit { percent: None, ..limit };
+        if !self.first_load {
+            let creates = if self.parts { by_count(self.limits.creates) } else { self.limits.creates };
+            return Limits { creates, ..self.limits };
+        }
         Limits {
             creates: by_count(self.limits.creates),
             changes: by_count(self.limits.changes),
@@ -92,7 +103,7 @@ mod tests {
             changes: share(80.0),
             ..Limits::default()
         };
-        Guard { limits, population: 100, already: Totals::default(), first_load: false }
+        Guard { limits, population: 100, already: Totals::default(), first_load: false, parts: false }
     }
 
     fn held(guard: &Guard, creates: u64, disables: u64, deletes: u64) -> Vec<Held> {
@@ -108,6 +119,14 @@ mod tests {
         assert_eq!(held(&guard, 0, 6, 0), [Held::Disables]);
         assert_eq!(held(&guard, 5, 0, 0), [], "what was planned before holds nobody else");
         assert!(guard.cannot_exceed(5) && !guard.cannot_exceed(6));
+    }
+
+    #[test]
+    fn uploads_in_parts_are_held_by_what_they_change_of_the_known() {
+        let guard = Guard { parts: true, ..guard() };
+        assert_eq!(held(&guard, 100, 0, 0), []);
+        let all = Totals { changed: 81, ..Totals::default() };
+        assert_eq!(guard.assess(&all).len(), 1);
     }
 
     #[test]

@@ -151,6 +151,7 @@ pub fn guard(
         population,
         already: standing.already(now),
         first_load: standing.steady_state_first_achieved_time.is_none() && first_load(store, job.key)?,
+        parts: false,
     })
 }
 

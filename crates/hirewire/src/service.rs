@@ -9,7 +9,7 @@ use hirewire_engine::target::{MatchKey, Target as _, TargetError};
 use hirewire_engine::value::AttributeValue;
 use hirewire_engine::{CompiledSchema, MissingActive, Settings};
 use hirewire_job::{
-    CycleReport, Item, JobError, Listing, PlanAction, Precedence, RunOptions, Runner, Safety, standing,
+    CycleReport, Guard, Item, JobError, Listing, PlanAction, Precedence, RunOptions, Runner, Safety, standing,
 };
 use hirewire_schema::{Document, Template};
 use hirewire_server::clock::Clock;
@@ -216,10 +216,6 @@ impl Shared {
     /// The job's limits, with Entra's own threshold as clients set it: in the notification settings, or in the job's.
     fn limits(&self, job: &Job) -> Limits {
         let mut limits = self.profile(job.key).limits;
-        // Uploads come in parts of a few dozen people, a first load in hundreds of parts: a share of those known so far says
-        // nothing about a part. Counts hold, and so does what protects accounts.
-        limits.creates.percent = None;
-        limits.changes.percent = None;
         let notification = self
             .secret(job, "SyncNotificationSettings")
             .and_then(|text| serde_json::from_str::<Value>(&text).ok())
@@ -263,6 +259,7 @@ impl Shared {
         let kind = if population == 0 { CycleKind::Initial } else { CycleKind::Incremental };
         let guard =
             standing::guard(&self.store, &job, self.limits(&job), Some(population), now).map_err(internal)?;
+        let guard = Guard { parts: true, ..guard };
         let began = Instant::now();
         let total = self.store.queue_state(key)?.waiting;
         let mut progress = |done: u64| {
