@@ -43,12 +43,14 @@ impl<T: Target> Run<'_, '_, T> {
         let readable = item.data.as_deref().filter(|data| {
             serde_json::from_str::<serde_json::Value>(data).is_ok_and(|value| value.is_object())
         });
-        if let Some(data) = readable {
+        if person.is_some() || readable.is_some() {
+            let record = |data: &str| Record { data: data.to_owned(), origin: item.origin.clone() };
             result.person = Some(PersonWrite {
-                record: Some(Record { data: data.to_owned(), origin: item.origin.clone() }),
+                record: readable.map(record),
                 link: LinkChange::Keep,
                 in_scope: person.as_ref().is_some_and(|person| person.in_scope),
-                next_due: person.as_ref().and_then(|person| person.next_due),
+                // The failure's own time says when the person is looked at again.
+                next_due: None,
                 parts: None,
             });
         }
