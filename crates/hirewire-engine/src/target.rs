@@ -127,6 +127,18 @@ pub trait Target: Send + Sync {
         each: &mut (dyn FnMut(Account) + Send),
     ) -> impl Future<Output = Result<(), TargetError>> + Send;
 
+    /// Whether handing everybody over can be cheaper than looking many people up: a directory beyond a network, or one
+    /// that searches without an index.
+    fn may_be_listed(&self) -> bool {
+        false
+    }
+
+    /// Takes out of planned changes what the target would leave as it is: the container of an account that is parked
+    /// among the disabled ones, a name that stands for a taken one.
+    fn settle(&self, account: &Account, changes: &mut Vec<Change>) {
+        let _ = (account, changes);
+    }
+
     /// Writes each step; answers have the same length and order. Steps of one call concern different accounts.
     /// Applying a step twice leaves the account as after the first time.
     fn apply(&self, steps: &[Step]) -> impl Future<Output = Vec<Result<Applied, TargetError>>> + Send;

@@ -1,6 +1,7 @@
 //! First half of a batch: read what is known, look accounts up, plan everybody. Nothing is written.
 use std::collections::{BTreeSet, HashSet};
 use std::sync::LazyLock;
+use std::time::Instant;
 
 use hirewire_engine::target::{MatchKey, Target};
 use hirewire_engine::uniqueness::Reservations;
@@ -14,6 +15,7 @@ use hirewire_store::{Escrow, JobKey, Store, UploadId};
 use jiff::Timestamp;
 use serde_json::Value;
 
+use crate::census::{Census, SAMPLE};
 use crate::document::PersonPlan;
 use crate::error::JobError;
 use crate::neighbours::Company;
@@ -68,6 +70,17 @@ pub struct Examined {
     pub person: PersonPlan,
 }
 
+/// One person whose account is to be found.
+struct Question<'p> {
+    at: usize,
+    ask: Ask<'p>,
+}
+
+enum Ask<'p> {
+    Anchor(&'p str),
+    Keys(&'p [MatchKey]),
+}
+
 /// What the target answered for one person.
 enum Fetched {
     Nothing,
@@ -95,7 +108,7 @@ impl<T: Target> Decider<'_, T> {
         self.find_lost(&mut known).await?;
         self.drop_dead_links(&mut known, company).await?;
         let prepared = self.prepare(&known);
-        let mut fetched = self.fetch(&prepared).await?;
+        let mut fetched = self.fetch(&prepared, &mut company.census).await?;
         self.catch_up(&prepared, &mut fetched, company);
         self.learn(&known, &fetched, company)?;
         let mut plans = loop {
@@ -115,7 +128,16 @@ impl<T: Target> Decider<'_, T> {
             if let Some(why) = known.unborn.as_ref().filter(|_| known.link.is_none()) {
                 plan = not_yet(plan, why);
             }
-            Decided { before: account_of(fetched, &plan), known, plan }
+            let before = account_of(fetched, &plan);
+            if let (Some(account), Action::Update) = (&before, plan.action) {
+                self.target.settle(account, &mut plan.changes);
+                let written = plan.references.iter().any(|r| r.status == ReferenceStatus::Set);
+                if plan.changes.is_empty() && !written && !plan.restore {
+                    plan.action = Action::Skip;
+                    plan.reason = Some(Reason::RedundantExport);
+                }
+            }
+            Decided { before, known, plan }
         });
         Ok(decided.collect())
     }
@@ -229,25 +251,69 @@ impl<T: Target> Decider<'_, T> {
         Ok(())
     }
 
-    /// Asks the target for everybody at once: linked accounts by anchor, the others by their keys, priority by priority.
-    async fn fetch(&self, prepared: &[Prepared<'_>]) -> Result<Vec<Fetched>, JobError> {
-        let wanted = self.schema.wanted();
+    /// Finds everybody's account: in the target's list where there is one, else by asking.
+    async fn fetch(&self, prepared: &[Prepared<'_>], census: &mut Census) -> Result<Vec<Fetched>, JobError> {
         let mut fetched: Vec<Fetched> = Vec::with_capacity(prepared.len());
-        let (mut linked, mut linked_at) = (Vec::new(), Vec::new());
-        let mut searching = Vec::new();
+        let mut open: Vec<Question<'_>> = Vec::new();
         for (at, person) in prepared.iter().enumerate() {
             fetched.push(match person.lookup() {
                 Lookup::Nothing => Fetched::Nothing,
                 Lookup::Anchor(anchor) => {
-                    linked.push(anchor.to_owned());
-                    linked_at.push(at);
+                    open.push(Question { at, ask: Ask::Anchor(anchor) });
                     Fetched::Linked(None)
                 }
                 Lookup::Keys(keys) => {
-                    searching.push((at, keys));
+                    open.push(Question { at, ask: Ask::Keys(keys) });
                     Fetched::Found(Vec::new())
                 }
             });
+        }
+        if census.is_open(self.target) && open.len() >= SAMPLE {
+            let sample: Vec<Question<'_>> = open.drain(..SAMPLE).collect();
+            let began = Instant::now();
+            self.ask(sample, &mut fetched).await?;
+            census.choose(self.target, self.schema, SAMPLE, began.elapsed()).await?;
+        }
+        if let Some(list) = census.list() {
+            open.retain(|question| match &question.ask {
+                Ask::Anchor(anchor) => match census.account(anchor) {
+                    Some(account) => {
+                        fetched[question.at] = Fetched::Linked(Some(account));
+                        false
+                    }
+                    // Somebody else's change, or an account outside of what is listed: it is read.
+                    None => true,
+                },
+                Ask::Keys(keys) => {
+                    let mut found = Vec::new();
+                    for key in *keys {
+                        found.push(list.find(key));
+                        if found.last().is_some_and(|accounts| !accounts.is_empty()) {
+                            break;
+                        }
+                    }
+                    fetched[question.at] = Fetched::Found(found);
+                    false
+                }
+            });
+        }
+        self.ask(open, &mut fetched).await?;
+        Ok(fetched)
+    }
+
+    /// Asks the target for many at once: linked accounts by anchor, the others by their keys, priority by priority.
+    async fn ask(&self, questions: Vec<Question<'_>>, fetched: &mut [Fetched]) -> Result<(), JobError> {
+        let wanted = self.schema.wanted();
+        let (mut linked, mut linked_at) = (Vec::new(), Vec::new());
+        let mut searching = Vec::new();
+        for Question { at, ask } in questions {
+            match ask {
+                Ask::Anchor(anchor) => {
+                    linked.push(anchor.to_owned());
+                    linked_at.push(at);
+                }
+                Ask::Keys(keys) => searching.push((at, keys)),
+            }
         }
         if !linked.is_empty() {
             for (at, account) in linked_at.into_iter().zip(self.target.read(&linked, wanted).await?) {
@@ -275,7 +341,7 @@ impl<T: Target> Decider<'_, T> {
             searching = still;
             priority += 1;
         }
-        Ok(fetched)
+        Ok(())
     }
 
     /// Owners of the accounts that were found, and the accounts of managers as records usually name them.

@@ -7,6 +7,7 @@
 //! A batch is decided and written as one: one call of the target, one transaction of the store. A crash between the two
 //! repeats the batch; steps that were done already change nothing, and accounts that were created are found by matching.
 mod approve;
+mod census;
 mod decide;
 mod document;
 mod entry;

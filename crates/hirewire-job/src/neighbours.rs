@@ -10,6 +10,7 @@ use hirewire_expression::Random;
 use hirewire_store::{JobKey, Store};
 use jiff::Timestamp;
 
+use crate::census::Census;
 use crate::error::JobError;
 use crate::recent::Recent;
 
@@ -27,6 +28,8 @@ pub(crate) struct Company {
     pub(crate) reservations: Reservations,
     /// What this run has written.
     pub(crate) recent: Recent,
+    /// How accounts are found.
+    pub(crate) census: Census,
 }
 
 impl Company {

@@ -123,10 +123,13 @@ impl<T: Target> Run<'_, '_, T> {
         if self.guard.is_some() {
             return self.guarded(also, progress).await;
         }
+        let waiting = self.runner.store.queue_state(self.runner.job)?.waiting;
+        self.company.census.expect(waiting + also.len() as u64);
         self.inbox(None, progress, more).await?;
         self.looked_at.extend(also.iter().map(|item| item.anchor.clone()));
         self.again(also, progress).await?;
         let due = self.runner.due(self.now)?;
+        self.company.census.expect(due.len() as u64);
         self.looked_at.extend(due.iter().cloned());
         self.again(due.into_iter().map(Item::again).collect(), progress).await?;
         self.references().await
@@ -169,6 +172,7 @@ impl<T: Target> Run<'_, '_, T> {
         let due = self.runner.due(self.now)?;
         rest.extend(due.into_iter().filter(|anchor| !listed.contains(anchor)).map(Item::again));
         let people = waiting + rest.len() as u64;
+        self.company.census.expect(people);
         if people == 0 {
             return self.references().await;
         }

@@ -100,6 +100,7 @@ impl<T: Target> Runner<'_, T> {
         // People with references to somebody who may get an account later in the same run.
         let mut waiting: Vec<Decided> = Vec::new();
         let mut company = Company::default();
+        company.census.expect(items.len() as u64);
         let mut document = PlanDocument::default();
         let decider = self.decider(now);
         let listing = if all { Listing::All } else { Listing::Changes };

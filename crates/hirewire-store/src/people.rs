@@ -212,6 +212,19 @@ impl Store {
         })
     }
 
+    /// Makes some people due at `now`. Returns how many of them have a record.
+    pub fn make_due(&self, job: JobKey, anchors: Vec<String>, now: Timestamp) -> Result<u64> {
+        self.write(move |connection| {
+            let sql = "UPDATE people SET next_due = ?3 WHERE job = ?1 AND anchor = ?2 AND record IS NOT NULL";
+            let mut statement = connection.prepare_cached(sql)?;
+            let mut due = 0;
+            for anchor in &anchors {
+                due += statement.execute(params![job.0, anchor, micros(now)])? as u64;
+            }
+            Ok(due)
+        })
+    }
+
     /// Forgets people altogether: records, links, failures, pending references. Returns how many were known.
     pub fn forget_people(&self, job: JobKey, anchors: Vec<String>) -> Result<u64> {
         self.write(move |connection| {

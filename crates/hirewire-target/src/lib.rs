@@ -1,4 +1,5 @@
 //! Writes accounts: Active Directory and LDAP, the embedded directory.
+pub mod agent;
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
 pub mod delivery;

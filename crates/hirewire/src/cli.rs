@@ -104,6 +104,8 @@ pub(crate) enum Command {
     /// Targets: test connection, rights and schema.
     #[command(subcommand)]
     Target(TargetCommand),
+    /// Beside a directory that the service cannot reach: dial out to it and let LDAP back through that connection.
+    Agent(AgentArgs),
     /// Logic Apps workflows: list, check, test, begin new ones.
     #[command(subcommand)]
     Workflow(WorkflowCommand),
@@ -305,6 +307,23 @@ pub(crate) struct UpcomingArgs {
     /// As if it were that day or moment.
     #[arg(long, value_name = "DATE")]
     pub(crate) as_of: Option<String>,
+}
+
+/// `hirewire agent`.
+#[derive(Debug, Args)]
+pub(crate) struct AgentArgs {
+    /// The service's endpoint: `target.NAME.agent.listen` as seen from here, by the name in its certificate.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) connect: String,
+    /// A directory server that may be connected to; repeat it for several.
+    #[arg(long, value_name = "HOST:PORT", required = true)]
+    pub(crate) allow: Vec<String>,
+    /// File with the registration token.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: PathBuf,
+    /// PEM file with the authority that signed the endpoint's certificate; the system's when left out.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
 }
 
 /// `hirewire provision`.

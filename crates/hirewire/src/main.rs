@@ -6,6 +6,7 @@ mod context;
 #[cfg(unix)]
 mod control;
 mod cycle;
+mod drift;
 mod forward;
 mod metrics;
 mod output;
@@ -115,6 +116,7 @@ fn run(cli: &Cli, printer: &mut Printer) -> Result<u8, Report> {
         Command::Lint(job) => commands::schema::lint(global, job, printer).map(passed),
         Command::Test(arguments) => commands::test::run(global, arguments, printer).map(passed),
         Command::Schema(command) => commands::schema::run(global, command, printer).map(passed),
+        Command::Agent(arguments) => commands::agent::run(arguments).map(|()| DONE),
         Command::Workflow(command) => commands::workflow::run(global, command, printer).map(passed),
         Command::Secret(command) => commands::secret::run(global, command, printer).map(|()| DONE),
         Command::Target(command) => commands::target::run(global, command, printer).map(passed),

@@ -261,6 +261,12 @@ impl Shared {
             standing::guard(&self.store, &job, self.limits(&job), Some(population), now).map_err(internal)?;
         let guard = Guard { parts: true, ..guard };
         let began = Instant::now();
+        match crate::drift::look(&self.store, key, &self.runner(key, &schema), now) {
+            Ok(warnings) => {
+                warnings.iter().for_each(|w| tracing::warn!(code = w.code, "{}", w.message));
+            }
+            Err(error) => tracing::warn!(%error, "drift is looked for again with the next cycle"),
+        }
         let total = self.store.queue_state(key)?.waiting;
         let mut progress = |done: u64| {
             if done < total {

@@ -1,7 +1,7 @@
 //! The targets that this program knows: a closed set, dispatched by name.
 use std::path::Path;
 
-use hirewire_engine::target::{Applied, MatchKey, Step, Target, TargetError};
+use hirewire_engine::target::{Applied, Change, MatchKey, Step, Target, TargetError};
 use hirewire_engine::value::Account;
 use hirewire_target::embedded::{EmbeddedDirectory, EmbeddedOptions};
 
@@ -89,6 +89,20 @@ impl Target for AnyTarget {
         each: &mut (dyn FnMut(Account) + Send),
     ) -> Result<(), TargetError> {
         dispatch!(self, target => target.enumerate(wanted, each))
+    }
+
+    fn may_be_listed(&self) -> bool {
+        match self {
+            Self::Embedded(target) => target.may_be_listed(),
+            Self::Ldap(target) => target.may_be_listed(),
+        }
+    }
+
+    fn settle(&self, account: &Account, changes: &mut Vec<Change>) {
+        match self {
+            Self::Embedded(target) => target.settle(account, changes),
+            Self::Ldap(target) => target.settle(account, changes),
+        }
     }
 
     async fn apply(&self, steps: &[Step]) -> Vec<Result<Applied, TargetError>> {

@@ -66,6 +66,11 @@ pub struct Changed {
 }
 
 impl LdapTarget {
+    /// What the project wants done about others' changes.
+    pub fn drift(&self) -> super::config::Drift {
+        self.config.drift
+    }
+
     /// Hands over every account that was added, changed or moved since `cursor`, and some that were not: changes of the
     /// last second may come twice. Changes while reading come the next time.
     ///

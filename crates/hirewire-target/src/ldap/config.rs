@@ -44,6 +44,9 @@ pub struct LdapConfig {
     /// Transport security.
     #[serde(default)]
     pub tls: Tls,
+    /// Reach the servers through an agent that dials in (`hirewire agent`), where they cannot be reached from here.
+    #[serde(default)]
+    pub agent: Option<AgentEndpoint>,
     /// Attribute that tells whether a found object is the person's own: AD `employeeID`, LDAP `employeeNumber`.
     #[serde(default)]
     pub matching_attribute: Option<String>,
@@ -53,6 +56,12 @@ pub struct LdapConfig {
     /// Object classes of a new account; AD `user`, LDAP `inetOrgPerson` unless set. Superior classes are added.
     #[serde(default)]
     pub object_classes: Vec<String>,
+    /// What happens when another account has the name that a new or moved account is to have.
+    #[serde(default)]
+    pub name_taken: NameTaken,
+    /// What happens when somebody else changed or deleted an account of ours.
+    #[serde(default)]
+    pub drift: Drift,
     /// How an LDAP directory without a standard flag marks an account as disabled. Ignored by Active Directory.
     #[serde(default)]
     pub account_lock: AccountLock,
@@ -147,6 +156,20 @@ pub struct Tls {
     pub allow_clear_text_and_expose_passwords: bool,
 }
 
+/// Where `hirewire agent` dials in. LDAPS runs end to end through its connection: the agent sees no password.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub struct AgentEndpoint {
+    /// Address and port to listen on, `0.0.0.0:9636`.
+    pub listen: String,
+    /// What an agent must show: at least 16 characters, `openssl rand -hex 32`.
+    pub token: SecretSource,
+    /// PEM file with the endpoint's certificate chain.
+    pub certificate_file: PathBuf,
+    /// PEM file with its key.
+    pub key_file: PathBuf,
+}
+
 /// What a deletion does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -158,6 +181,32 @@ pub enum OnDelete {
     Disable,
     /// Leave the object as it is.
     Keep,
+}
+
+/// What happens when somebody else changed an account of ours in the directory. Each cycle then asks the directory what
+/// changed since the last one: `uSNChanged` of Active Directory, `entryCSN` of OpenLDAP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Drift {
+    /// It stays until the person changes in the source. The directory is not asked.
+    #[default]
+    Ignore,
+    /// It stays, and the cycle warns of it.
+    Report,
+    /// It is set right in the same cycle.
+    Correct,
+}
+
+/// What happens when a name is taken (spec/targets.md §2.6). Sign-in names and addresses are never changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NameTaken {
+    /// `cn`, where it names the object, gets the matching value, `Freya Ng (001042)`; `sAMAccountName` a number,
+    /// `freya.ng2`. The display name stays.
+    #[default]
+    Append,
+    /// The person is refused with `EntryConflict`, as Entra does.
+    Refuse,
 }
 
 /// How an LDAP directory marks an account as disabled (spec/targets.md §4: there is no standard flag).
@@ -262,6 +311,11 @@ impl LdapConfig {
         let place = |path: &mut PathBuf| *path = base.join(&*path);
         if let Bind::Simple { password, .. } = &mut self.bind {
             password.relative_to(base);
+        }
+        if let Some(agent) = &mut self.agent {
+            agent.token.relative_to(base);
+            place(&mut agent.certificate_file);
+            place(&mut agent.key_file);
         }
         [&mut self.tls.ca_file, &mut self.tls.certificate_file, &mut self.tls.key_file]
             .into_iter()

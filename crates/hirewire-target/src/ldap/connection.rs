@@ -20,6 +20,7 @@ use super::address::Address;
 use super::config::{Bind, LdapConfig};
 use super::entry::Entry;
 use super::error::{Answer, Failure, bind_reason, code, locked, refused, retry};
+use crate::agent::Hub;
 
 /// A search request.
 #[derive(Debug, Clone)]
@@ -49,15 +50,22 @@ impl Connection {
         address: &Address,
         config: &LdapConfig,
         tls: Arc<ClientConfig>,
+        hub: Option<&Hub>,
     ) -> Result<Self, Failure> {
         let limit = config.connect_timeout();
+        let through = if hub.is_some() { " through the agent (is it running?)" } else { "" };
         let unreachable = || {
             retry(
                 "EndpointUnavailable",
-                format!("{}:{} did not answer within {} s", address.host, address.port, limit.as_secs()),
+                format!(
+                    "{}:{} did not answer{through} within {} s",
+                    address.host,
+                    address.port,
+                    limit.as_secs()
+                ),
             )
         };
-        let connection = tokio::time::timeout(limit, Self::connect(address, config, tls)).await;
+        let connection = tokio::time::timeout(limit, Self::connect(address, config, tls, hub)).await;
         let connection = connection.map_err(|_| unreachable())??;
         tokio::time::timeout(limit, connection.bind(&config.bind)).await.map_err(|_| unreachable())??;
         Ok(connection)
@@ -67,8 +75,9 @@ impl Connection {
         address: &Address,
         config: &LdapConfig,
         tls: Arc<ClientConfig>,
+        hub: Option<&Hub>,
     ) -> Result<Self, Failure> {
-        match Self::transport(address, config, tls.clone(), !address.ldaps).await {
+        match Self::transport(address, config, tls.clone(), hub, !address.ldaps).await {
             Err(LdapError::LdapResult { .. }) if !address.ldaps => {
                 if !address.is_loopback() && !config.tls.allow_clear_text_and_expose_passwords {
                     let reason = format!(
@@ -78,7 +87,9 @@ impl Connection {
                     return Err(locked(reason).into());
                 }
                 tracing::warn!(host = address.host, "talking to the directory in clear text");
-                Self::transport(address, config, tls, false).await.map_err(|e| connect_failure(address, &e))
+                Self::transport(address, config, tls, hub, false)
+                    .await
+                    .map_err(|e| connect_failure(address, &e))
             }
             other => other.map_err(|e| connect_failure(address, &e)),
         }
@@ -88,9 +99,13 @@ impl Connection {
         address: &Address,
         config: &LdapConfig,
         tls: Arc<ClientConfig>,
+        hub: Option<&Hub>,
         starttls: bool,
     ) -> Result<Self, LdapError> {
-        let stream = tokio::net::TcpStream::connect((address.host.as_str(), address.port)).await?;
+        let stream = match hub {
+            Some(hub) => hub.connect(&address.host, address.port).await?,
+            None => tokio::net::TcpStream::connect((address.host.as_str(), address.port)).await?,
+        };
         stream.set_nodelay(true)?; // pipelined requests would wait for acknowledgements
         let settings = LdapConnSettings::new()
             .set_config(tls)

@@ -9,20 +9,22 @@ use ldap3::exop::PasswordModify;
 
 use super::LdapTarget;
 use super::account_state::{self, new_account_control};
-use super::config::PasswordMethod;
+use super::config::{NameTaken, PasswordMethod};
 use super::dialect::{ACCOUNT_DISABLED, PARENT};
 use super::dn::Dn;
 use super::entry::Entry;
 use super::error::{Doing, Failure, code, refused};
 use super::references::name_key;
 use super::syntax;
+use super::taken;
 use super::update::{container, secret, texts};
 use super::write::Batch;
 use crate::delivery::Letter;
 use crate::password::Password;
 
 /// sAMAccountName of a user (spec/targets.md §2.2; spec/engine.md §11).
-const SAM_LENGTH: usize = 20;
+pub(crate) const SAM: &str = "sAMAccountName";
+pub(crate) const SAM_LENGTH: usize = 20;
 const SAM_FORBIDDEN: &str = "\"/\\[]:;|=,+*?<>@";
 /// Passwords the domain's policy may refuse before the person is refused.
 const PASSWORD_ATTEMPTS: usize = 3;
@@ -34,6 +36,10 @@ struct NewObject {
     dn: Dn,
     values: Vec<(String, Vec<Vec<u8>>)>,
     disabled: bool,
+    /// It has another name than the mapping's, because that was taken.
+    renamed: bool,
+    /// The mapped account name.
+    account_name: Option<String>,
 }
 
 /// An object that is there now and is to be completed.
@@ -52,38 +58,108 @@ impl LdapTarget {
         attributes: &Attributes,
         batch: &Batch,
     ) -> Result<Applied, TargetError> {
-        let object = self.new_object(attributes, batch)?;
-        let dn = object.dn.to_string();
-        let mut read_back = false;
-        for attempt in 0.. {
-            let password = self.password_for(attributes, attempt * PASSWORD_STEP).await?;
+        let mut object = self.new_object(attributes, batch)?;
+        let key = self.matching_bytes(attributes, batch);
+        let (mut read_back, mut refusals, mut account_names) = (false, 0, 0);
+        loop {
+            // Somebody of this run has the name already: the directory need not say so.
+            while !self.given.take(object.dn.key(), &key) && self.rename(&mut object, attributes) {}
+            let dn = object.dn.to_string();
+            let password = self.password_for(attributes, refusals * PASSWORD_STEP).await?;
             let failure = match self.add(&object, &dn, password.as_ref(), batch).await {
                 Ok(anchor) => {
                     let password_set = self.sets_password_in_add();
                     let made = Made { anchor, dn, disabled: object.disabled, password_set };
-                    return self.complete(made, attributes, password, attempt, batch).await;
+                    return self.complete(made, attributes, password, refusals, batch).await;
                 }
                 Err(failure) => failure,
             };
-            if failure.is_password_policy() && attempt < PASSWORD_ATTEMPTS {
+            self.given.give_back(&object.dn.key());
+            if failure.is_password_policy() && refusals < PASSWORD_ATTEMPTS {
+                refusals += 1;
                 continue;
             }
             if failure.outcome_unknown() {
                 self.passwords.unsure(&dn);
                 let first = !std::mem::replace(&mut read_back, true);
-                if first && self.own_object(&dn, attributes, batch).await?.is_none() {
+                if first && self.own_object(&dn, attributes, batch, true).await?.is_none() {
                     continue;
                 }
             }
+            let account_name = taken::is_account_name(&failure);
             let exists = matches!(failure.code(), Some(code::ALREADY_EXISTS | code::CONSTRAINT_VIOLATION));
+            // Whoever has the account name may be anywhere; whoever has the name is there.
+            let name_only = failure.code() == Some(code::ALREADY_EXISTS) && !account_name;
+            let again = account_name && account_names > 0;
+            let anywhere = read_back || !(again || name_only && self.may_rename(&object));
             if (exists || read_back)
-                && let Some((anchor, entry)) = self.own_object(&dn, attributes, batch).await?
+                && let Some((anchor, entry)) = self.own_object(&dn, attributes, batch, anywhere).await?
             {
                 return self.adopt(anchor, entry, &dn, attributes, batch).await;
             }
-            return Err(self.error(failure, Doing::Add, &dn));
+            let other_name = match failure.code() {
+                _ if account_name => {
+                    account_names += 1;
+                    self.rename_account(&mut object, account_names - 1)
+                }
+                Some(code::ALREADY_EXISTS) => self.rename(&mut object, attributes),
+                _ => false,
+            };
+            if !other_name {
+                return Err(self.error(failure, Doing::Add, &dn));
+            }
+            tracing::info!(taken = dn, "another account has this name; the new one gets another");
         }
-        Err(refused("InternalError", "the account was not added", None))
+    }
+
+    /// The matching value as it is stored; empty without one.
+    fn matching_bytes(&self, attributes: &Attributes, batch: &Batch) -> Vec<u8> {
+        let matching = self.config.matching_attribute();
+        let value = attributes.iter().find(|(n, _)| n.eq_ignore_ascii_case(matching)).map(|(_, v)| v);
+        let kind = self.kind(&batch.schema, matching);
+        let stored = kind.and_then(|kind| Ok((self.stored_values(value, kind, batch)?, kind.syntax)));
+        stored.map_or_else(
+            |_| Vec::new(),
+            |(values, syntax)| values.first().map(|v| syntax::comparable(v, syntax)).unwrap_or_default(),
+        )
+    }
+
+    /// Whether the object may get another name than the mapping's.
+    fn may_rename(&self, object: &NewObject) -> bool {
+        self.config.name_taken == NameTaken::Append
+            && self.dialect.rdn.eq_ignore_ascii_case("cn")
+            && !object.renamed
+    }
+
+    /// Gives the object its other name; false when it has it already, or may not have it.
+    fn rename(&self, object: &mut NewObject, attributes: &Attributes) -> bool {
+        let matching = self.config.matching_attribute();
+        let value = attributes.iter().find(|(n, _)| n.eq_ignore_ascii_case(matching)).map(|(_, v)| v);
+        let (Some(key), true) = (texts(value).into_iter().find(|k| !k.is_empty()), self.may_rename(object))
+        else {
+            return false;
+        };
+        let Some(name) = object.dn.naming_value("cn") else { return false };
+        let name = taken::other_cn(name, &key);
+        for (_, values) in object.values.iter_mut().filter(|(n, _)| n.eq_ignore_ascii_case("cn")) {
+            *values = vec![name.clone().into_bytes()];
+        }
+        object.dn = Dn::child(&object.dn.parent(), &self.rdn_spelling(), &name);
+        object.renamed = true;
+        true
+    }
+
+    /// Gives the object its next account name.
+    fn rename_account(&self, object: &mut NewObject, attempt: usize) -> bool {
+        if self.config.name_taken == NameTaken::Refuse {
+            return false;
+        }
+        let Some(mapped) = object.account_name.clone() else { return false };
+        let Some(name) = taken::other_account_name(&mapped, attempt, SAM_LENGTH) else { return false };
+        for (_, values) in object.values.iter_mut().filter(|(n, _)| n.eq_ignore_ascii_case(SAM)) {
+            *values = vec![name.clone().into_bytes()];
+        }
+        true
     }
 
     /// Completes the own object that is there already. When it may be ours of a moment ago, nobody knows its password:
@@ -132,7 +208,7 @@ impl LdapTarget {
             }
         }
         if self.dialect.is_ad() {
-            check_account_name(find("sAMAccountName"))?;
+            check_account_name(find(SAM))?;
             values.push((
                 "userAccountControl".into(),
                 vec![new_account_control(disabled).to_string().into_bytes()],
@@ -149,10 +225,16 @@ impl LdapTarget {
                 ));
             }
         }
-        Ok(NewObject { dn: Dn::child(&parent, &self.rdn_spelling(), &name), values, disabled })
+        Ok(NewObject {
+            dn: Dn::child(&parent, &self.rdn_spelling(), &name),
+            values,
+            disabled,
+            renamed: false,
+            account_name: texts(find(SAM)).into_iter().next(),
+        })
     }
 
-    fn rdn_spelling(&self) -> String {
+    pub(crate) fn rdn_spelling(&self) -> String {
         if self.dialect.is_ad() { "CN".into() } else { self.dialect.rdn.clone() }
     }
 
@@ -225,7 +307,10 @@ impl LdapTarget {
         let held =
             |name: &str| texts(attributes.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v));
         if let Some(password) = password {
-            let manager_mail = self.manager_mail(attributes, batch).await;
+            let manager_mail = match self.passwords.needs_manager() {
+                true => self.manager_mail(attributes, batch).await,
+                false => None,
+            };
             let first =
                 |names: &[&str]| names.iter().find_map(|n| held(n).into_iter().next()).unwrap_or_default();
             let letter = Letter {
@@ -320,12 +405,14 @@ impl LdapTarget {
     }
 
     /// The person's own object: the one at the wanted name if it carries the matching value, else the only one that
-    /// does. Without a matching value, the one at the wanted name if it holds everything it was to hold.
+    /// does (looked for when it may be `anywhere`: such a search can be slow). Without a matching value, the one at the
+    /// wanted name if it holds everything it was to hold.
     async fn own_object(
         &self,
         dn: &str,
         attributes: &Attributes,
         batch: &Batch,
+        anywhere: bool,
     ) -> Result<Option<(String, Entry)>, TargetError> {
         let matching = self.config.matching_attribute();
         let value = attributes.iter().find(|(n, _)| n.eq_ignore_ascii_case(matching)).map(|(_, v)| v);
@@ -343,6 +430,9 @@ impl LdapTarget {
         };
         if let Some(entry) = here.filter(carries) {
             return Ok(self.anchor_of(&entry).map(|anchor| (anchor, entry)));
+        }
+        if !anywhere {
+            return Ok(None);
         }
         let key = MatchKey { attribute: matching.to_owned(), value: value.clone() };
         let mut found = self.find_accounts(&[key], &[]).await?.pop().unwrap_or_default();
@@ -377,15 +467,14 @@ fn demanded_names(values: &mut Vec<(String, Vec<Vec<u8>>)>, name: &str) {
 }
 
 pub(crate) fn check_account_name(value: Option<&AttributeValue>) -> Result<(), TargetError> {
-    const NAME: &str = "sAMAccountName";
     let Some(name) = texts(value).into_iter().find(|n| !n.is_empty()) else {
-        return Err(missing(NAME, "every Active Directory account needs one"));
+        return Err(missing(SAM, "every Active Directory account needs one"));
     };
     let wrong = |what: String| {
         Err(refused(
             "SystemForCrossDomainIdentityManagementBadResponse",
-            format!("`{NAME}`: {what}"),
-            Some(NAME),
+            format!("`{SAM}`: {what}"),
+            Some(SAM),
         ))
     };
     let length = name.chars().count();

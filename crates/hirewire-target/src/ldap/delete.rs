@@ -11,6 +11,7 @@ use super::config::OnDelete;
 use super::dialect::ACCOUNT_DISABLED;
 use super::dn::Dn;
 use super::error::{Doing, code, refused};
+use super::references::name_key;
 use super::write::Batch;
 
 /// Show deleted objects (spec/targets.md §2.8).
@@ -41,6 +42,7 @@ impl LdapTarget {
             match self.pool.delete(&here.dn).await {
                 Ok(()) => {
                     self.names.forget(&here.dn);
+                    self.given.give_back(&name_key(&here.dn));
                     return done(true);
                 }
                 Err(failure) => {

@@ -34,6 +34,11 @@ impl FirstPasswords {
         })
     }
 
+    /// True when a letter needs the manager's address.
+    pub(crate) fn needs_manager(&self) -> bool {
+        self.delivery.as_ref().is_some_and(Delivery::needs_manager)
+    }
+
     /// Hands a new password over, or keeps it in memory until the manager is known.
     pub(crate) async fn hand_over(&self, letter: Letter) {
         let Some(delivery) = &self.delivery else { return };

@@ -31,11 +31,12 @@ mod references;
 mod root;
 mod schema;
 mod syntax;
+mod taken;
 mod tls;
 mod update;
 mod write;
 
-use hirewire_engine::target::{Applied, MatchKey, Step, Target, TargetError};
+use hirewire_engine::target::{Applied, Change, MatchKey, Step, Target, TargetError};
 use hirewire_engine::value::Account;
 
 use config::ConfigError;
@@ -48,6 +49,8 @@ use pool::Pool;
 use references::Names;
 use root::Root;
 use schema::Schema;
+use taken::Given;
+pub(crate) use tls::client as tls_client;
 
 /// Active Directory or an RFC 4511 directory with `inetOrgPerson`, as a [`Target`].
 ///
@@ -63,6 +66,7 @@ pub struct LdapTarget {
     rules: Vec<Rule>,
     pool: Pool,
     names: Names,
+    given: Given,
     passwords: FirstPasswords,
     root: tokio::sync::OnceCell<Root>,
     schema: tokio::sync::RwLock<Option<std::sync::Arc<Schema>>>,
@@ -88,6 +92,7 @@ impl LdapTarget {
             rules: config.groups.iter().map(Rule::new).collect(),
             pool: Pool::new(&config)?,
             names: Names::default(),
+            given: Given::default(),
             passwords: FirstPasswords::new(config.initial_password.as_ref())?,
             root: tokio::sync::OnceCell::new(),
             schema: tokio::sync::RwLock::new(None),
@@ -119,6 +124,14 @@ impl Target for LdapTarget {
     ) -> Result<(), TargetError> {
         let filter = self.dialect.accounts_with("");
         Box::pin(self.list_accounts(&filter, wanted, each)).await
+    }
+
+    fn may_be_listed(&self) -> bool {
+        true
+    }
+
+    fn settle(&self, account: &Account, changes: &mut Vec<Change>) {
+        self.settled(account, changes);
     }
 
     async fn apply(&self, steps: &[Step]) -> Vec<Result<Applied, TargetError>> {

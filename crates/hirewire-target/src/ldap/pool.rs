@@ -18,12 +18,14 @@ use super::config::{ConfigError, LdapConfig};
 use super::connection::{Connection, Modification, Query};
 use super::entry::Entry;
 use super::error::{Failure, refused, retry};
+use crate::agent::Hub;
 
 /// The way to the directory.
 pub(crate) struct Pool {
     config: LdapConfig,
     addresses: Vec<Address>,
     tls: Arc<ClientConfig>,
+    hub: Option<Hub>,
     state: Mutex<State>,
     turn: AtomicUsize,
     /// Entries per page: as configured, or what the server allows.
@@ -48,6 +50,7 @@ impl Pool {
         let connections = config.connections;
         Ok(Self {
             tls: super::tls::client(&config.tls)?,
+            hub: config.agent.as_ref().map(Hub::new).transpose()?,
             addresses,
             state: Mutex::new(State { server: 0, connections: vec![None; connections], refused: None }),
             turn: AtomicUsize::new(0),
@@ -86,7 +89,7 @@ impl Pool {
         for step in 0..self.addresses.len() {
             let server = (state.server + step) % self.addresses.len();
             let address = &self.addresses[server];
-            match Connection::open(address, &self.config, self.tls.clone()).await {
+            match self.open(address).await {
                 Ok(connection) => {
                     if server != state.server {
                         tracing::warn!(host = address.host, "another directory server takes over");
@@ -120,9 +123,9 @@ impl Pool {
         &self.addresses
     }
 
-    /// The TLS client.
-    pub(crate) fn tls(&self) -> Arc<ClientConfig> {
-        self.tls.clone()
+    /// A new connection to one of them.
+    pub(crate) async fn open(&self, address: &Address) -> Result<Connection, Failure> {
+        Connection::open(address, &self.config, self.tls.clone(), self.hub.as_ref()).await
     }
 
     /// One search; asked again once when the connection broke, for a search changes nothing.

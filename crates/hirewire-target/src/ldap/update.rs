@@ -7,14 +7,17 @@ use ldap3::Mod;
 
 use super::LdapTarget;
 use super::account_state;
+use super::config::NameTaken;
 use super::connection::Modification;
 use super::create::check_account_name;
 use super::dialect::{ACCOUNT_DISABLED, PARENT};
 use super::dn::Dn;
 use super::entry::Entry;
 use super::error::{Doing, Failure, code, refused};
+use super::references::name_key;
 use super::schema::{AttributeType, Syntax};
 use super::syntax;
+use super::taken;
 use super::write::Batch;
 
 /// What is still to be written to one object.
@@ -52,10 +55,13 @@ impl LdapTarget {
         batch: &Batch,
     ) -> Result<Applied, TargetError> {
         let gone = || TargetError::Gone { anchor: anchor.to_owned() };
-        let mut wrote = false;
+        let (mut wrote, mut taken) = (false, false);
         for attempt in 1.. {
             let here = entry.take().filter(|e| e.text("isDeleted") != Some("TRUE")).ok_or_else(gone)?;
-            let work = self.difference(&here, changes, batch)?;
+            let mut work = self.difference(&here, changes, batch)?;
+            if taken {
+                self.other_name(&here, &mut work)?;
+            }
             match self.carry_out(&here, &work).await {
                 Ok(changed) => {
                     let dn = self.final_name(&here, &work);
@@ -64,7 +70,10 @@ impl LdapTarget {
                     return Ok(Applied { anchor: anchor.to_owned(), changed: wrote || changed || grouped });
                 }
                 Err((failure, doing)) => {
-                    let again = failure.outcome_unknown() || is_stale(&failure);
+                    let name_taken = doing == Doing::Rename
+                        && failure.code() == Some(code::ALREADY_EXISTS)
+                        && !std::mem::replace(&mut taken, true);
+                    let again = failure.outcome_unknown() || is_stale(&failure) || name_taken;
                     if !again || attempt >= ATTEMPTS {
                         return Err(self.error(failure, doing, &self.final_name(&here, &work)));
                     }
@@ -96,9 +105,13 @@ impl LdapTarget {
                     check_account_name(change.new.as_ref())?;
                 }
                 let kind = self.kind(&batch.schema, name)?;
+                let present = entry.text(name).map(str::to_owned);
+                if self.numbered(name, texts(change.new.as_ref()).first(), present.as_ref()) {
+                    continue;
+                }
                 let wanted = self.stored_values(change.new.as_ref(), kind, batch)?;
                 if name.eq_ignore_ascii_case(&self.dialect.rdn) {
-                    work.rdn = self.new_name(&dn, &wanted)?;
+                    work.rdn = self.new_name(&dn, &wanted, entry.text(self.config.matching_attribute()))?;
                 } else {
                     work.modifications.extend(self.attribute_changes(entry, kind, wanted));
                 }
@@ -127,8 +140,33 @@ impl LdapTarget {
         (!there).then_some(place)
     }
 
-    /// The new first name; `None` when it is the present one, to the letter.
-    fn new_name(&self, dn: &Dn, wanted: &[Vec<u8>]) -> Result<Option<String>, TargetError> {
+    /// Another first name for an object whose place or name is taken, where that is allowed.
+    fn other_name(&self, entry: &Entry, work: &mut Work) -> Result<(), TargetError> {
+        let dn = own_name(entry)?;
+        let key = entry.text(self.config.matching_attribute()).filter(|key| !key.is_empty());
+        let (Some(key), NameTaken::Append, true) =
+            (key, self.config.name_taken, self.dialect.rdn.eq_ignore_ascii_case("cn"))
+        else {
+            return Ok(());
+        };
+        let wanted = match &work.rdn {
+            Some(rdn) => Dn::parse(rdn).ok().and_then(|dn| dn.naming_value("cn").map(str::to_owned)),
+            None => dn.naming_value("cn").map(str::to_owned),
+        };
+        let Some(wanted) = wanted.filter(|name| !name.ends_with(&format!("({key})"))) else { return Ok(()) };
+        let other = taken::other_cn(&wanted, key);
+        let same = dn.naming_value("cn") == Some(other.as_str());
+        work.rdn = (!same).then(|| Dn::child(&Dn { rdns: vec![] }, &self.rdn_spelling(), &other).first());
+        Ok(())
+    }
+
+    /// The new first name; `None` when it is the present one, to the letter, or stands for it because it was taken.
+    fn new_name(
+        &self,
+        dn: &Dn,
+        wanted: &[Vec<u8>],
+        key: Option<&str>,
+    ) -> Result<Option<String>, TargetError> {
         let rdn = &self.dialect.rdn;
         let missing = || {
             refused(
@@ -138,7 +176,12 @@ impl LdapTarget {
             )
         };
         let value = wanted.first().and_then(|v| std::str::from_utf8(v).ok()).ok_or_else(missing)?;
-        if dn.naming_value(rdn) == Some(value) {
+        let stands_for = |present: &str| {
+            self.config.name_taken == NameTaken::Append
+                && rdn.eq_ignore_ascii_case("cn")
+                && key.is_some_and(|key| taken::other_cn(value, key) == present)
+        };
+        if dn.naming_value(rdn).is_some_and(|present| present == value || stands_for(present)) {
             return Ok(None);
         }
         let kind = dn
@@ -220,6 +263,7 @@ impl LdapTarget {
             let parent = work.parent.as_ref().map(ToString::to_string);
             self.pool.modify_dn(&entry.dn, &rdn, parent.as_deref()).await.map_err(|f| (f, Doing::Rename))?;
             self.names.forget(&entry.dn);
+            self.given.give_back(&name_key(&entry.dn));
             changed = true;
         }
         Ok(changed)

@@ -34,7 +34,9 @@ pub(crate) async fn contract(place: Place) {
         unique: place.pick("sAMAccountName", "uid"),
         recycle_bin: false,
     };
-    hirewire_target::contract::check(&place.target(), &shape, &tag).await;
+    // The contract's second owner of a unique value is to be refused, not called otherwise.
+    let target = place.target_with(|c| c["name_taken"] = "refuse".into());
+    hirewire_target::contract::check(&target, &shape, &tag).await;
 }
 
 pub(crate) async fn create_and_find(place: Place) {

@@ -31,8 +31,9 @@ pub(crate) fn start(name: &str) -> Result<Part, String> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../parts/{name}.sh"));
     let mut told = String::new();
     // Samba's services race one another for their ports now and then: a new address helps.
-    for _ in 0..3 {
-        let folder = tempfile::Builder::new().prefix("hw-").tempdir().map_err(|e| e.to_string())?.keep();
+    for _ in 0..8 {
+        let folder =
+            tempfile::Builder::new().prefix("hw-").tempdir_in(scratch()).map_err(|e| e.to_string())?.keep();
         let mut part = Part { script: script.clone(), folder, values: HashMap::new() };
         match part.up() {
             Ok(()) => {
@@ -107,4 +108,10 @@ impl Part {
             let _ = Command::new("kill").args([&format!("-{signal}"), "--", &format!("-{pid}")]).output();
         }
     }
+}
+
+/// A folder in memory where the system has one: a test's server need not wait for a disk.
+fn scratch() -> PathBuf {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { memory.to_path_buf() } else { std::env::temp_dir() }
 }

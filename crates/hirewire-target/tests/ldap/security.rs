@@ -163,3 +163,36 @@ pub(crate) async fn ad_least_privilege_and_no_more(place: Place) {
         assert_eq!(code, expected, "{reason}");
     }
 }
+
+/// SASL EXTERNAL: the client certificate is the identity, and nobody else's certificate is.
+pub(crate) async fn inet_external_bind(_: Place) {
+    let mut part = tokio::task::spawn_blocking(|| crate::parts::start("openldap")).await.unwrap().unwrap();
+    let folder = part.folder.clone();
+    let shell = |script: &str| {
+        let output =
+            std::process::Command::new("sh").args(["-ec", script]).current_dir(&folder).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    part.down();
+    shell(
+        "sed -i 's/^TLSVerifyClient never/TLSVerifyClient try\\nauthz-regexp \"^cn=hirewire$\" \"cn=hirewire,ou=services,dc=example,dc=org\"/' slapd.conf
+         openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=hirewire -keyout client.key -out client.req
+         openssl x509 -req -in client.req -CA tls/ca.pem -CAkey tls/ca.key -CAcreateserial -days 9 -out client.pem",
+    );
+    part.up().unwrap();
+    let place = Place::on(Kind::Inet, part).await.unwrap();
+    let external = |c: &mut serde_json::Value| {
+        c["bind"] = serde_json::json!({ "method": "external" });
+        c["tls"]["certificate_file"] = folder.join("client.pem").display().to_string().into();
+        c["tls"]["key_file"] = folder.join("client.key").display().to_string().into();
+    };
+    let target = place.target_with(external);
+    let anchor = create(&target, place.person(1)).await;
+    assert!(update(&target, &anchor, vec![change("title", text("x"))]).await.unwrap().changed);
+    // A certificate that the server does not know signs nobody in.
+    shell(
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=hirewire -keyout client.key -out client.pem -days 9",
+    );
+    let stranger = place.target_with(external);
+    assert!(find(&stranger, place.key_name(), &place.key(1)).await.is_err());
+}

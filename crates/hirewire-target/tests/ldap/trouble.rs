@@ -22,20 +22,75 @@ pub(crate) async fn name_taken_by_a_foreign_account(place: Place) {
     } else {
         foreign.insert("mail".into(), V::Text("foreign@corp.example".into()));
     }
-    create(&target, foreign).await;
-    let (code, _, reason) = refusal(one(&target, Step::Create { attributes: place.person(1) }).await);
+    let foreign = create(&target, foreign).await;
+    let strict = place.target_with(|c| c["name_taken"] = "refuse".into());
+    let (code, _, reason) = refusal(one(&strict, Step::Create { attributes: place.person(1) }).await);
     assert_eq!(code, "EntryConflict");
     assert!(reason.contains(&place.dn(1)), "the reason names what is taken: {reason}");
+    if place.kind == Kind::Ad {
+        another_name(&place, &target, &foreign).await;
+    }
     // The same by renaming.
     let anchor = create(&target, place.person(2)).await;
     let name = place.pick("cn", "uid");
     let wanted = place.pick(format!("Jürgen Müller {}", place.key(1)), place.key(1));
-    let (code, _, reason) = refusal(update(&target, &anchor, vec![change(name, text(&wanted))]).await);
+    let (code, _, reason) = refusal(update(&strict, &anchor, vec![change(name, text(&wanted))]).await);
     // OpenLDAP's unique overlay speaks before the name does.
     assert!(
         code == "EntryConflict" && reason.contains(&wanted) || place.kind == Kind::Inet && code == "Conflict",
         "{code}: {reason}"
     );
+}
+
+/// Active Directory's `cn` gets the employee number where somebody else has the name; nobody else is touched.
+async fn another_name(place: &Place, target: &LdapTarget, foreign: &str) {
+    let before = place.admin.version(&place.dn(1)).await;
+    let anchor = create(target, place.person(1)).await;
+    assert_ne!(anchor, foreign);
+    let name = format!("Jürgen Müller {0} ({0})", place.key(1));
+    assert_eq!(held(target, &anchor, "cn").await, text(&name));
+    assert_eq!(held(target, &anchor, "displayName").await, text(&format!("Jürgen Müller {}", place.key(1))));
+    // Once more, by the same and by a new process: the same account.
+    assert_eq!(create(target, place.person(1)).await, anchor);
+    assert_eq!(create(&place.target(), place.person(1)).await, anchor);
+    // The mapped name is as good as reached.
+    let again = change("cn", text(&format!("Jürgen Müller {}", place.key(1))));
+    assert!(!update(target, &anchor, vec![again]).await.unwrap().changed);
+    assert_eq!(place.admin.version(&place.dn(1)).await, before);
+    // Two of one name in the place they are moved to.
+    let mut twin = place.person(1);
+    for (name, value) in [
+        ("employeeID", place.key(71)),
+        ("sAMAccountName", place.key(71)),
+        ("userPrincipalName", format!("{}@corp.example", place.key(71))),
+        ("parentDistinguishedName", place.other.clone()),
+    ] {
+        twin.insert(name.into(), V::Text(value));
+    }
+    let twin = create(target, twin).await;
+    let moved = update(target, &twin, vec![change("parentDistinguishedName", text(&place.unit))]).await;
+    assert!(moved.unwrap().changed);
+    assert_eq!(
+        held(target, &twin, "cn").await,
+        text(&format!("Jürgen Müller {} ({})", place.key(1), place.key(71)))
+    );
+}
+
+/// Somebody disables an account by hand, or it is locked for a while after wrong passwords.
+pub(crate) async fn administrator_locks(place: Place) {
+    let target = place.target();
+    let anchor = create(&target, place.person(1)).await;
+    let (name, value) =
+        place.pick(("userAccountControl", "66050"), ("pwdAccountLockedTime", "20250101000000Z"));
+    place.admin.set(&place.dn(1), name, &[value]).await;
+    assert!(update(&target, &anchor, vec![change("title", text("Lead"))]).await.unwrap().changed);
+    assert_eq!(place.admin.value(&place.dn(1), name).await.as_deref(), Some(value), "the lock stays");
+    let state = held(&target, &anchor, "accountDisabled").await;
+    assert_eq!(state, Some(V::Boolean(place.kind == Kind::Ad)), "a lock for a while is not disabled");
+    let enable = vec![change("accountDisabled", Some(V::Boolean(false)))];
+    assert_eq!(update(&target, &anchor, enable).await.unwrap().changed, place.kind == Kind::Ad);
+    let expected = place.pick("66048", value);
+    assert_eq!(place.admin.value(&place.dn(1), name).await.as_deref(), Some(expected), "other bits stay");
 }
 
 pub(crate) async fn administrator_renames_and_moves(place: Place) {
@@ -217,9 +272,14 @@ pub(crate) async fn ad_duplicate_account_name(place: Place) {
     create(&target, place.person(1)).await;
     let mut person = place.person(2);
     person.insert("sAMAccountName".into(), V::Text(place.key(1).to_uppercase()));
-    let (code, attribute, _) = refusal(one(&target, Step::Create { attributes: person }).await);
+    let strict = place.target_with(|c| c["name_taken"] = "refuse".into());
+    let (code, attribute, _) = refusal(one(&strict, Step::Create { attributes: person.clone() }).await);
     assert_eq!((code.as_str(), attribute.as_deref()), ("EntryConflict", Some("sAMAccountName")));
-    let anchor = create(&target, place.person(2)).await;
+    let numbered = create(&target, person.clone()).await;
+    let name = format!("{}2", place.key(1).to_uppercase());
+    assert_eq!(held(&target, &numbered, "sAMAccountName").await, text(&name));
+    assert_eq!(create(&target, person).await, numbered, "once more: the same account");
+    let anchor = create(&target, place.person(3)).await;
     let (code, _, reason) =
         refusal(update(&target, &anchor, vec![change("sAMAccountName", text(&place.key(1)))]).await);
     assert_eq!(code, "EntryConflict", "{reason}");
@@ -329,6 +389,40 @@ pub(crate) async fn inet_server_restarts(_: Place) {
             assert_eq!(before.anchor, after.as_ref().unwrap().anchor);
         }
     }
+}
+
+/// A domain controller that goes away in the middle of a batch and comes back.
+pub(crate) async fn ad_server_restarts(_: Place) {
+    let part = tokio::task::spawn_blocking(|| parts::start("samba-ad")).await.unwrap().unwrap();
+    let place = Place::on(Kind::Ad, part).await.unwrap();
+    let target = place.target();
+    create(&target, place.person(0)).await;
+    let steps: Vec<Step> = (1..60).map(|n| Step::Create { attributes: place.person(n) }).collect();
+    let script = place.part.clone();
+    let restart = tokio::task::spawn_blocking(move || {
+        std::thread::sleep(Duration::from_millis(60));
+        let mut script = script;
+        script.down();
+        // Its services race one another for their ports now and then.
+        (0..8).find_map(|_| script.up().ok()).expect("it comes back");
+    });
+    let first = target.apply(&steps).await;
+    restart.await.unwrap();
+    assert!(first.iter().all(|a| matches!(a, Ok(_) | Err(TargetError::Retry { .. }))), "{first:?}");
+    let second = target.apply(&steps).await;
+    assert!(second.iter().all(Result::is_ok), "{second:?}");
+    for (before, after) in first.iter().zip(&second) {
+        if let Ok(before) = before {
+            assert_eq!(before.anchor, after.as_ref().unwrap().anchor);
+        }
+    }
+    let admin = Admin::sign_in(
+        place.part.get("AD_URL"),
+        place.part.get("AD_ADMIN_DN"),
+        place.part.get("AD_PASSWORD"),
+    );
+    let names = admin.await.unwrap().names(&place.unit, "(objectClass=user)").await;
+    assert_eq!(names.len(), 60, "everybody once");
 }
 
 pub(crate) async fn inet_server_hangs(_: Place) {

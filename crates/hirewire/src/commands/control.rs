@@ -118,7 +118,8 @@ pub(crate) fn restart(global: &Global, arguments: &RestartArgs, printer: &mut Pr
         done.push("failures are tried again");
     }
     if restart.clear_watermark {
-        store.make_everybody_due(job.key, now)?;
+        // Long since, so that a cycle as of an earlier day looks at everybody, too.
+        store.make_everybody_due(job.key, Timestamp::UNIX_EPOCH)?;
         done.push("the next cycle looks at everybody");
     }
     if restart.clear_quarantine {

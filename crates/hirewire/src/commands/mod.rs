@@ -1,4 +1,5 @@
 //! One module per command, or per family of commands.
+pub(crate) mod agent;
 pub(crate) mod app;
 pub(crate) mod bulk;
 mod codes;

@@ -16,6 +16,7 @@ use crate::cli::{Global, Output, SyncArgs};
 use crate::commands::plan;
 use crate::context::{Context, OpenJob};
 use crate::cycle::{self, Feed};
+use crate::drift;
 use crate::output::{Printer, say};
 use crate::report::{self, Report};
 use crate::{session, turn};
@@ -60,6 +61,7 @@ pub(crate) fn run(global: &Global, arguments: &SyncArgs, printer: &mut Printer) 
                     return Err(stop);
                 }
             }
+            let drifted = drift::look(&context.store, job.key, &job.runner(&context.store), now)?;
             let Some(holds) =
                 agreed(&context, &job, &feeds, now, global, arguments, reviewed.as_ref(), printer)?
             else {
@@ -76,6 +78,7 @@ pub(crate) fn run(global: &Global, arguments: &SyncArgs, printer: &mut Printer) 
                 say(&format!("{what} tried again with the next cycle"));
             }
             let mut document = report.document;
+            document.warnings.extend(drifted);
             for (feed, rejects) in feeds.iter().zip(&rejects) {
                 feed.rejected(&feed.scan.rejects, &mut document);
                 feed.rejected(rejects, &mut document);

@@ -2,6 +2,7 @@
 use hirewire_engine::CompiledSchema;
 use hirewire_target::ldap::LdapTarget;
 use hirewire_target::ldap::check::{CheckRequest, Finding, Level};
+use hirewire_target::ldap::dn::Dn;
 use serde_json::json;
 
 use crate::cli::{Global, Output, TargetCommand};
@@ -46,9 +47,9 @@ fn check(
 ) -> Result<bool, Report> {
     let mut request = CheckRequest { probe, ..CheckRequest::default() };
     for (job, section) in context.project.file.job.iter().filter(|(_, section)| section.target == name) {
-        let _ = section;
         let job = context.job(job)?;
         request.attributes.extend(written(&job.schema));
+        request.containers.extend(containers(&context.project.folder.join(&section.schema)));
         request.moves |= request.attributes.iter().any(|attribute| attribute == "parentDistinguishedName");
     }
     let findings = block_on(target.check(&request));
@@ -59,6 +60,25 @@ fn check(
     }
     findings.iter().try_for_each(|finding| show(finding, printer))?;
     Ok(ok)
+}
+
+/// Containers that mappings name outright: the constants of the container's expression that are names.
+fn containers(schema: &std::path::Path) -> Vec<String> {
+    let text = std::fs::read_to_string(schema).unwrap_or_default();
+    let document: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+    let list = |value: &serde_json::Value, name: &str| value[name].as_array().cloned().unwrap_or_default();
+    let mappings = list(&document, "synchronizationRules")
+        .into_iter()
+        .flat_map(|rule| list(&rule, "objectMappings"))
+        .flat_map(|mapping| list(&mapping, "attributeMappings"));
+    mappings
+        .filter(|mapping| mapping["targetAttributeName"] == "parentDistinguishedName")
+        .filter_map(|mapping| mapping["source"]["expression"].as_str().map(str::to_owned))
+        .flat_map(|text| text.split('"').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>())
+        .filter(|text| {
+            text.contains("=") && !text.starts_with(',') && Dn::parse(text).is_ok_and(|dn| dn.rdns.len() > 1)
+        })
+        .collect()
 }
 
 fn written(schema: &CompiledSchema) -> impl Iterator<Item = String> {

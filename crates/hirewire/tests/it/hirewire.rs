@@ -12,8 +12,14 @@ pub(crate) struct Home {
 impl Home {
     /// A new project made from an export, as `hirewire init --from` makes it.
     pub(crate) fn from_export(export: &Path) -> Self {
+        Self::from_export_with(export, &[])
+    }
+
+    /// The same with more arguments of `init`.
+    pub(crate) fn from_export_with(export: &Path, more: &[&str]) -> Self {
         let home = Self { folder: tempfile::tempdir().expect("a temporary folder") };
-        let output = home.run(&["init", "--from", &export.display().to_string()]);
+        let export = export.display().to_string();
+        let output = home.run(&[&["init", "--from", &export], more].concat());
         assert!(output.status.success(), "init failed:\n{}", text(&output));
         home
     }

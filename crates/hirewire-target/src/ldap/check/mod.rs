@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::LdapTarget;
 use super::config::Bind;
-use super::connection::{Connection, Query};
+use super::connection::Query;
 use super::dn::Dn;
 use super::filter;
 
@@ -123,7 +123,7 @@ impl LdapTarget {
         let mut reachable = false;
         for address in self.pool.addresses() {
             let place = format!("{}:{}", address.host, address.port);
-            match Connection::open(address, &self.config, self.pool.tls()).await {
+            match self.pool.open(address).await {
                 Ok(connection) => {
                     reachable = true;
                     let who = match &self.config.bind {
