@@ -438,6 +438,11 @@ fn element(found: &mut Vec<(String, String)>, name: &str, element: &Value) {
 }
 
 fn push(found: &mut Vec<(String, String)>, name: String, value: &Value) {
+    let last = name.rsplit(['.', ':']).next().unwrap_or(&name);
+    if last.eq_ignore_ascii_case("password") && !value.is_null() {
+        // Passwords stand in no log, whoever sends them (spec/inbound-api.md §8.3).
+        return found.push((name, "[Redacted]".to_owned()));
+    }
     match value {
         Value::String(text) => found.push((name, text.clone())),
         Value::Bool(state) => found.push((name, boolean(*state))),

@@ -101,7 +101,12 @@ fn check(head: &Head, requests: Vec<Part>) -> Result<Vec<Checked>, ApiError> {
         if !ids.insert(id.clone()) {
             return Err(ApiError::bad_request("Each batch request step needs an id of its own."));
         }
-        let depends_on: Vec<String> = part.depends_on.iter().flatten().filter_map(id_text).collect();
+        let named = |id: &Value| {
+            id_text(id).ok_or_else(|| {
+                ApiError::bad_request("A batch request step depends on something that is no id.")
+            })
+        };
+        let depends_on = part.depends_on.iter().flatten().map(named).collect::<Result<Vec<String>, _>>()?;
         parts.push(Checked { id, depends_on, request: part_request(head, part) });
     }
     if parts.iter().flat_map(|part| &part.depends_on).any(|id| !ids.contains(id)) {

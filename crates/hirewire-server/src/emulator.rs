@@ -19,6 +19,8 @@ use crate::request::{Head, Request};
 
 /// Requests kept for reading.
 const MOST_RECORDS: usize = 1_000;
+/// Bytes of all recorded bodies together at most: the oldest records go first.
+const ALL_BODIES: usize = 16 * 1024 * 1024;
 /// Bytes of a recorded body at most; larger ones are left out.
 const LARGEST_BODY: usize = 256 * 1024;
 /// Rules in force at a time.
@@ -190,11 +192,7 @@ impl Emulator {
         if head.path.starts_with("/_emulator") {
             return;
         }
-        let mut records = locked(&self.records);
-        if records.len() == MOST_RECORDS {
-            records.pop_front();
-        }
-        records.push_back(Record {
+        let record = Record {
             received: head.ids.received,
             method: head.method.to_string(),
             path: head.path.clone(),
@@ -204,10 +202,15 @@ impl Emulator {
             client_request_id: head.ids.client_request_id.clone(),
             content_type: head.header("content-type").map(str::to_owned),
             user_agent: head.header("user-agent").map(str::to_owned),
-            body: body
-                .filter(|body| is_shown(head, body))
-                .map(|body| String::from_utf8_lossy(body).into_owned()),
-        });
+            body: body.filter(|body| is_shown(head, body)).and_then(|body| without_passwords(body)),
+        };
+        let mut records = locked(&self.records);
+        records.push_back(record);
+        let size = |record: &Record| record.body.as_ref().map_or(0, String::len);
+        let mut bytes: usize = records.iter().map(size).sum();
+        while records.len() > MOST_RECORDS || bytes > ALL_BODIES {
+            bytes -= records.pop_front().as_ref().map_or(0, size);
+        }
     }
 
     /// An answer that breaks off before its first byte.
@@ -231,6 +234,33 @@ fn is_shown(head: &Head, body: &[u8]) -> bool {
         && body.len() <= LARGEST_BODY
         && !head.path.to_ascii_lowercase().contains("secrets")
         && !head.path.to_ascii_lowercase().contains("credentials")
+}
+
+/// The body as text, passwords replaced; nothing when there may be some and the body cannot be read.
+fn without_passwords(body: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(body).into_owned();
+    if !text.to_ascii_lowercase().contains("password") {
+        return Some(text);
+    }
+    let mut value: Value = serde_json::from_str(text.trim_start_matches('\u{feff}')).ok()?;
+    redact(&mut value);
+    Some(value.to_string())
+}
+
+fn redact(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            for (name, value) in members {
+                if name.to_ascii_lowercase().ends_with("password") && !value.is_null() {
+                    *value = json!("[Redacted]");
+                } else {
+                    redact(value);
+                }
+            }
+        }
+        Value::Array(elements) => elements.iter_mut().for_each(redact),
+        _ => {}
+    }
 }
 
 impl ActiveRule {

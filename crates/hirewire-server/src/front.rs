@@ -9,6 +9,7 @@ use axum::extract::State;
 use axum::response::Response;
 use http::header::{ACCESS_CONTROL_REQUEST_METHOD, CACHE_CONTROL, HOST, HeaderName, ORIGIN, VARY};
 use http::{HeaderMap, HeaderValue, Method};
+use tracing::Instrument as _;
 
 use crate::answer::Answer;
 use crate::app::App;
@@ -20,7 +21,7 @@ use crate::odata::Query;
 use crate::path;
 use crate::request::{Head, Request, Version, public_base};
 use crate::routes::{self, Found, Handler, Need, Run};
-use crate::{batch, graph, operations};
+use crate::{batch, graph, operations, trace};
 
 /// All of the API as a router, to be merged with other routes of the process; it answers whatever they do not.
 pub fn router(app: Arc<App>) -> Router {
@@ -32,10 +33,12 @@ async fn front(State(app): State<Arc<App>>, request: http::Request<Body>) -> Res
     let (parts, body) = request.into_parts();
     let connection = parts.extensions.get::<Connection>().copied();
     let head = head(&app, &parts, connection);
+    let span = trace::request(&head);
     let mut answer = match preflight(&app, &head) {
         Some(answer) => answer,
-        None => with_faults(&app, &head, Incoming::Wire(body)).await,
+        None => with_faults(&app, &head, Incoming::Wire(body)).instrument(span.clone()).await,
     };
+    trace::answered(&span, answer.status);
     finish(&app, &head, connection, &mut answer);
     operations::record(&head, answer.status, started.elapsed());
     answer.into_response()
@@ -286,7 +289,8 @@ async fn admit(app: &App, head: &Head, need: Need) -> Result<Option<identity::Ca
 /// Runs a handler where it may block.
 pub async fn blocking(app: &Arc<App>, request: Request, handler: Handler) -> Result<Answer, ApiError> {
     let app = app.clone();
-    tokio::task::spawn_blocking(move || handler(&app, &request))
+    let span = tracing::Span::current();
+    tokio::task::spawn_blocking(move || span.in_scope(|| handler(&app, &request)))
         .await
         .unwrap_or_else(|error| Err(ApiError::unavailable(error)))
 }

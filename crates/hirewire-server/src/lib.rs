@@ -31,6 +31,7 @@ pub mod request;
 pub mod routes; // the table of endpoints             §5
 pub mod service; // what the runtime does for us
 pub mod settings; // modes and rules                  §12
+mod trace; // spans
 pub mod workflows; // trigger URLs and their management, answered by the process's workflows
 
 pub use app::{App, StartError, job_label};

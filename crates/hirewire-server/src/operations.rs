@@ -33,10 +33,7 @@ pub fn install_metrics() -> Option<PrometheusHandle> {
 /// Counts a finished request. Labels are bounded: the row's pattern, never a path or a person.
 pub(crate) fn record(head: &Head, status: StatusCode, took: Duration) {
     let endpoint = endpoint(head);
-    let method = match head.method.as_str() {
-        known @ ("GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS") => known.to_owned(),
-        _ => "other".to_owned(),
-    };
+    let method = method(head);
     counter!("hirewire_http_requests_total", "endpoint" => endpoint, "method" => method, "status" => status.as_u16().to_string()).increment(1);
     histogram!("hirewire_http_request_seconds", "endpoint" => endpoint).record(took);
     tracing::debug!(
@@ -50,7 +47,14 @@ pub(crate) fn record(head: &Head, status: StatusCode, took: Duration) {
     );
 }
 
-fn endpoint(head: &Head) -> &'static str {
+/// The method, when it is one of those that exist.
+pub(crate) fn method(head: &Head) -> &'static str {
+    const KNOWN: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+    KNOWN.into_iter().find(|known| *known == head.method.as_str()).unwrap_or("other")
+}
+
+/// The pattern of the path.
+pub(crate) fn endpoint(head: &Head) -> &'static str {
     let Some(mut segments) = crate::path::segments(&head.path) else { return "unknown" };
     let graph = segments.first().is_some_and(|first| crate::request::Version::from_segment(first).is_some());
     if graph {

@@ -130,7 +130,7 @@ pub struct Bounds {
     pub body: usize,
     /// Bytes of a gzip body after unpacking.
     pub unpacked_body: usize,
-    /// Time for the request head.
+    /// Time for the request head; a kept connection may be idle for so long too.
     pub head_time: Duration,
     /// Time for the whole body.
     pub body_time: Duration,
@@ -147,7 +147,7 @@ impl Default for Bounds {
         Self {
             body: 4 * 1024 * 1024,
             unpacked_body: 32 * 1024 * 1024,
-            head_time: Duration::from_secs(15),
+            head_time: Duration::from_secs(60),
             body_time: Duration::from_secs(60),
             longest_wait: Duration::from_secs(60),
             connections: 4_096,

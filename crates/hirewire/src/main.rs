@@ -17,6 +17,7 @@ mod server_settings;
 mod service;
 mod session;
 mod target;
+mod telemetry;
 mod turn;
 mod waiting;
 mod watch;

@@ -282,6 +282,9 @@ pub(crate) struct ServerSection {
     pub(crate) managed_identity: Option<String>,
     /// Job that takes a bare array of SCIM operations posted to `$batch` (open mode); the only job when left out.
     pub(crate) batch_job: Option<String>,
+    /// Root of an OpenTelemetry collector (OTLP over HTTP) for traces, such as `http://localhost:4318`. The variables
+    /// `OTEL_EXPORTER_OTLP_ENDPOINT` and its kin work too.
+    pub(crate) otlp: Option<String>,
     /// Limits that differ from those of the mode.
     pub(crate) limits: LimitsSection,
 }
@@ -304,6 +307,7 @@ impl Default for ServerSection {
             api_key: Vec::new(),
             managed_identity: None,
             batch_job: None,
+            otlp: None,
             limits: LimitsSection::default(),
         }
     }

@@ -247,6 +247,8 @@ impl Shared {
             }
             job = self.store.change_job(key, standing::release)?;
         }
+        let span = tracing::info_span!(target: "hirewire::cycle", "cycle", job = %job.id, changes = tracing::field::Empty);
+        let _entered = span.enter();
         let schema = match self.schema(&job) {
             Ok(schema) => schema,
             Err(error) => {
@@ -296,6 +298,11 @@ impl Shared {
         result: &Result<CycleReport, JobError>,
     ) -> Result<(), ServiceError> {
         metrics::cycle(job, &self.profile(job.key).target_label, began.elapsed(), result);
+        if let Ok(report) = result {
+            let counts = &report.counts;
+            let changes = counts.created + counts.updated + counts.enabled + counts.disabled + counts.deleted;
+            tracing::Span::current().record("changes", changes);
+        }
         let now = self.clock.now();
         match result {
             Ok(report) if report.cycle.is_none() => Ok(()),

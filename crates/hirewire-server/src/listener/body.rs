@@ -8,6 +8,7 @@ use flate2::read::MultiGzDecoder;
 use futures_util::StreamExt as _;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, EXPECT};
 use http::{HeaderMap, StatusCode};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::error::ApiError;
 use crate::settings::Bounds;
@@ -30,7 +31,13 @@ impl Incoming {
         };
         match encoding(headers) {
             Encoding::Identity => Ok(packed),
-            Encoding::Gzip if gzip => unpack(&packed, bounds.unpacked_body),
+            Encoding::Gzip if gzip => {
+                let room = room_for(bounds.unpacked_body)?;
+                let limit = bounds.unpacked_body;
+                // Unpacking takes a core for a while: not on a thread that serves others.
+                let unpacked = tokio::task::spawn_blocking(move || unpack(&packed, limit));
+                Ok(holding(unpacked.await.map_err(ApiError::unavailable)??, room))
+            }
             _ => Err(ApiError::unsupported_encoding()),
         }
     }
@@ -108,23 +115,54 @@ async fn collect(chunks: &mut BodyDataStream, headers: &HeaderMap, limit: usize)
     let Some(first) = chunks.next().await else { return Ok(Bytes::new()) };
     let first = first.map_err(broken)?;
     let expected = declared_length(headers).and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
+    let mut room = room_for(first.len())?;
     // The usual small request arrives in one piece and is not copied at all.
     if first.len() == expected {
-        return Ok(first);
+        return Ok(holding(first, room));
     }
-    let mut all = BytesMut::with_capacity(expected.min(limit).max(first.len()));
+    // Grows with what arrives: a length that is only announced costs nothing.
+    let mut all = BytesMut::with_capacity(expected.min(FIRST_ROOM).max(first.len()));
     all.extend_from_slice(&first);
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk.map_err(broken)?;
         if all.len() + chunk.len() > limit {
             return Err(ApiError::too_large(limit));
         }
+        room.merge(room_for(chunk.len())?);
         all.extend_from_slice(&chunk);
     }
     if all.len() > limit {
         return Err(ApiError::too_large(limit));
     }
-    Ok(all.freeze())
+    Ok(holding(all.freeze(), room))
+}
+
+/// Room for the bodies of all requests together, in units of [`UNIT`]: however many clients send at once, memory is bounded.
+static ROOM: Semaphore = Semaphore::const_new(ALL_BODIES / UNIT);
+const ALL_BODIES: usize = 512 * 1024 * 1024;
+const UNIT: usize = 1024;
+/// Bytes set aside before the second piece of a body has arrived.
+const FIRST_ROOM: usize = 64 * 1024;
+
+/// Takes room for so many bytes, or 503: whoever waits would hold what it has while others do the same.
+fn room_for(bytes: usize) -> Result<SemaphorePermit<'static>, ApiError> {
+    let units = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX);
+    ROOM.try_acquire_many(units)
+        .map_err(|_| ApiError::unavailable("there is no room for further request bodies"))
+}
+
+/// A body that gives its room back when it is dropped.
+fn holding(bytes: Bytes, room: SemaphorePermit<'static>) -> Bytes {
+    struct Held {
+        bytes: Bytes,
+        _room: SemaphorePermit<'static>,
+    }
+    impl AsRef<[u8]> for Held {
+        fn as_ref(&self) -> &[u8] {
+            &self.bytes
+        }
+    }
+    Bytes::from_owner(Held { bytes, _room: room })
 }
 
 fn broken(error: axum::Error) -> ApiError {

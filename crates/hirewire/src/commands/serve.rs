@@ -28,6 +28,7 @@ use crate::report::{self, Report};
 use crate::server_settings;
 use crate::service::{LocalService, Profile, missing_active};
 use crate::target::AnyTarget;
+use crate::telemetry;
 use crate::watch;
 use crate::workflows;
 
@@ -40,6 +41,7 @@ pub(crate) fn serve(global: &Global, arguments: &ServeArgs, printer: &mut Printe
     metrics::describe();
     let context = Context::open(global)?;
     let section = &context.project.file.server;
+    let _telemetry = telemetry::install(section.otlp.as_deref())?;
     let (app, service) = application(&context)?;
     let app = Arc::new(App { metrics: recorder, ..app });
     let opening = workflows::Opening {
@@ -150,6 +152,7 @@ pub(crate) fn emulator(
 ) -> Result<(), Report> {
     let recorder = install_metrics();
     metrics::describe();
+    let _telemetry = telemetry::install(None)?;
     let kept = arguments.folder.clone();
     let scratch = std::env::temp_dir().join(format!("hirewire-emulator-{}", std::process::id()));
     let folder = kept.clone().unwrap_or(scratch);

@@ -1,58 +1,8 @@
 //! Microsoft's own SDKs, unmodified, against the emulator over TLS.
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
-use serde_json::{Map, Value};
-
-/// A running emulator that ends with the test.
-struct Emulator {
-    child: Child,
-    environment: Map<String, Value>,
-}
-
-impl Emulator {
-    fn start(folder: &Path) -> Self {
-        Self::start_with(folder, &[])
-    }
-
-    fn start_with(folder: &Path, more: &[&std::ffi::OsStr]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_hirewire"))
-            .args(["emulator", "--open", "--output", "json", "--folder"])
-            .arg(folder)
-            .args(more)
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the binary runs");
-        let mut document = String::new();
-        for line in BufReader::new(child.stdout.take().expect("its output")).lines() {
-            let line = line.expect("text");
-            document.push_str(&line);
-            if line == "}" {
-                break;
-            }
-        }
-        let environment: Value = serde_json::from_str(&document).expect("the environment as JSON");
-        Self { child, environment: environment.as_object().expect("an object").clone() }
-    }
-
-    fn run(&self, command: &mut Command) {
-        for (name, value) in &self.environment {
-            command.env(name, value.as_str().unwrap_or_default());
-        }
-        let output = command.output().expect("the client starts");
-        let text =
-            format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        assert!(output.status.success() && text.contains("all steps passed"), "{text}");
-    }
-}
-
-impl Drop for Emulator {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use crate::emulator::Emulator;
 
 fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -71,7 +21,7 @@ fn installed(variable: &str) -> PathBuf {
 /// Runs one of the Python clients against an emulator in open mode.
 fn python(script: &str, arguments: &[&str]) {
     let folder = tempfile::tempdir().expect("a folder");
-    let emulator = Emulator::start(folder.path());
+    let emulator = Emulator::start(&["--open".as_ref(), "--folder".as_ref(), folder.path().as_os_str()], &[]);
     let script = repository().join("tests/clients/python").join(script);
     emulator.run(Command::new(installed("HIREWIRE_TEST_PYTHON")).arg(script).args(arguments));
 }
@@ -90,7 +40,8 @@ fn other_python_clients() {
     let made = Command::new(&python).arg(&script).arg("--certificate").arg(folder.path()).status();
     assert!(made.expect("python runs").success());
     let certificate = folder.path().join("certificate.pem");
-    let emulator = Emulator::start_with(folder.path(), &["--certificate".as_ref(), certificate.as_os_str()]);
+    let emulator =
+        Emulator::start(&["--open".as_ref(), "--certificate".as_ref(), certificate.as_os_str()], &[]);
     emulator.run(Command::new(python).arg(script).env("HIREWIRE_CERTIFICATE", folder.path()));
 }
 
@@ -102,8 +53,31 @@ fn the_python_sdk() {
 #[test]
 fn the_javascript_sdk() {
     let folder = tempfile::tempdir().expect("a folder");
-    let emulator = Emulator::start(folder.path());
+    let emulator = Emulator::start(&["--open".as_ref(), "--folder".as_ref(), folder.path().as_os_str()], &[]);
     let script = repository().join("tests/clients/javascript/provision.cjs");
     let modules = installed("HIREWIRE_TEST_JAVASCRIPT").join("node_modules");
     emulator.run(Command::new("node").arg(script).env("NODE_PATH", modules));
+}
+
+/// The first block of a language in the guide.
+fn guide(language: &str) -> String {
+    let guide = std::fs::read_to_string(repository().join("docs/emulator.md")).expect("the guide");
+    let (_, rest) = guide.split_once(&format!("```{language}\n")).expect("a block");
+    rest.split_once("```").expect("its end").0.to_owned()
+}
+
+#[test]
+fn the_guides_programs_do_what_they_say() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let emulator = Emulator::start(&["--strict".as_ref()], &[]);
+    for (language, file) in [("python", "guide.py"), ("js", "guide.cjs")] {
+        let path = folder.path().join(file);
+        std::fs::write(&path, guide(language)).expect("written");
+        let mut command = match language {
+            "python" => Command::new(installed("HIREWIRE_TEST_PYTHON")),
+            _ => Command::new("node"),
+        };
+        let modules = installed("HIREWIRE_TEST_JAVASCRIPT").join("node_modules");
+        emulator.run(command.arg(path).env("NODE_PATH", modules));
+    }
 }
