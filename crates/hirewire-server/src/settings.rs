@@ -146,7 +146,7 @@ impl Default for Bounds {
     fn default() -> Self {
         Self {
             body: 4 * 1024 * 1024,
-            unpacked_body: 32 * 1024 * 1024,
+            unpacked_body: 16 * 1024 * 1024,
             head_time: Duration::from_secs(60),
             body_time: Duration::from_secs(60),
             longest_wait: Duration::from_secs(60),

@@ -139,7 +139,7 @@ async fn collect(chunks: &mut BodyDataStream, headers: &HeaderMap, limit: usize)
 
 /// Room for the bodies of all requests together, in units of [`UNIT`]: however many clients send at once, memory is bounded.
 static ROOM: Semaphore = Semaphore::const_new(ALL_BODIES / UNIT);
-const ALL_BODIES: usize = 512 * 1024 * 1024;
+const ALL_BODIES: usize = 256 * 1024 * 1024;
 const UNIT: usize = 1024;
 /// Bytes set aside before the second piece of a body has arrived.
 const FIRST_ROOM: usize = 64 * 1024;
