@@ -120,16 +120,34 @@ impl<'t> JsonProgram<'t> {
     }
 }
 
+/// How many bytes at the beginning need no escape: eight at a time, then one by one.
+fn plain_run(bytes: &[u8]) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let zero = |word: u64| word.wrapping_sub(ONES) & !word & HIGH;
+    let mut at = 0;
+    for chunk in bytes.chunks_exact(8) {
+        let mut eight = [0; 8];
+        eight.copy_from_slice(chunk);
+        let word = u64::from_le_bytes(eight);
+        let control = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
+        let marks = zero(word ^ (ONES * u64::from(b'"'))) | zero(word ^ (ONES * u64::from(b'\\')));
+        if control | marks != 0 {
+            break;
+        }
+        at += 8;
+    }
+    let rest = bytes[at..].iter().position(|b| *b < 0x20 || *b == b'"' || *b == b'\\');
+    rest.map_or(bytes.len(), |found| at + found)
+}
+
 /// Appends a text with JSON's escapes; runs without any are copied whole.
 fn escape(text: &str, out: &mut Vec<u8>) {
-    let bytes = text.as_bytes();
-    let mut from = 0;
-    for (at, byte) in bytes.iter().enumerate() {
-        if *byte >= 0x20 && *byte != b'"' && *byte != b'\\' {
-            continue;
-        }
-        out.extend_from_slice(&bytes[from..at]);
-        from = at + 1;
+    let mut bytes = text.as_bytes();
+    loop {
+        let plain = plain_run(bytes);
+        out.extend_from_slice(&bytes[..plain]);
+        let Some(byte) = bytes.get(plain) else { return };
         match byte {
             b'"' => out.extend_from_slice(b"\\\""),
             b'\\' => out.extend_from_slice(b"\\\\"),
@@ -140,6 +158,24 @@ fn escape(text: &str, out: &mut Vec<u8>) {
             0x0c => out.extend_from_slice(b"\\f"),
             control => out.extend_from_slice(format!("\\u{control:04x}").as_bytes()),
         }
+        bytes = &bytes[plain + 1..];
     }
-    out.extend_from_slice(&bytes[from..]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::escape;
+
+    #[test]
+    fn escapes_as_json_does() {
+        let mut texts: Vec<String> =
+            (0..0x180u32).filter_map(char::from_u32).map(|c| format!("1234567{c}ä😀{c}")).collect();
+        texts.extend((0..40).map(|n| format!("{}\"{}", "x".repeat(n), "é".repeat(n))));
+        for text in texts {
+            let mut out = Vec::new();
+            escape(&text, &mut out);
+            let expected = serde_json::to_string(&text).expect("text");
+            assert_eq!(format!("\"{}\"", String::from_utf8_lossy(&out)), expected);
+        }
+    }
 }
