@@ -99,10 +99,8 @@ impl Blobs {
 const ENDPOINTS: &str = "[workflows.endpoints]\n\"https://graph.microsoft.com\" = \"self\"\n\"https://csv.hirewire.local\" = \"csv\"\n\"https://csv.example\" = \"csv\"\n\"https://webapp.example/csvtojson\" = \"csv\"\n";
 
 fn runs_to_accounts(home: &Home, workflow: &str, count: usize) {
-    let began = std::time::Instant::now();
     let output = home.run(&["workflow", "run", workflow]);
     assert!(output.status.success(), "{}", text(&output));
-    eprintln!("{workflow}: {count} people in {:?}", began.elapsed());
     assert_eq!(home.users().len(), count, "{}", text(&output));
 }
 
