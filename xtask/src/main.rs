@@ -5,7 +5,7 @@
 //! cargo xtask vectors FILE…     any file in the shape of vectors/*.json
 //! cargo xtask bench [NAME…]     ratios against bare peers, measured within one run
 //! cargo xtask schemathesis      requests made up from the OpenAPI description; `--minutes 10`, `--strict`
-//! cargo xtask fuzz [NAME…]      damaged input: readers, config, expressions; --minutes N, --seed N, --replay N
+//! cargo xtask fuzz [NAME…]      damaged input: readers, config, expressions, workflow; --minutes N, --seed N, --replay N
 //! cargo xtask simulate --seeds A..B | --seed N   worlds with faults, crashes and clock jumps
 //! cargo xtask tidy              the house rules as checks (part of `test`)
 //! ```

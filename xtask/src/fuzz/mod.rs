@@ -1,4 +1,4 @@
-//! `cargo xtask fuzz [readers|config|expressions…] [--minutes N] [--seed N] [--replay N]`: damaged and strange input
+//! `cargo xtask fuzz [readers|config|expressions|workflow…] [--minutes N] [--seed N] [--replay N]`: damaged and strange input
 //! must be an error, never a panic, an endless loop or a wrong count.
 //!
 //! Every case follows from one number. A failing case prints it, keeps its input under `target/fuzz`, and is run again
@@ -7,6 +7,7 @@ mod config;
 mod mutate;
 mod readers;
 mod workbook;
+mod workflow;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -66,7 +67,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<bool> {
         wanted.push(argument);
     }
     if wanted.is_empty() {
-        wanted = vec!["readers", "config", "expressions"];
+        wanted = vec!["readers", "config", "expressions", "workflow"];
     }
     let mut clean = true;
     for name in wanted {
@@ -74,7 +75,10 @@ pub(crate) fn run(arguments: &[String]) -> Result<bool> {
             "readers" => fuzz(&readers::Readers::new()?, minutes, seed, replay)?,
             "config" => fuzz(&config::Config::new()?, minutes, seed, replay)?,
             "expressions" => expressions(minutes, replay.unwrap_or(seed))?,
-            other => bail!("there is no fuzz target `{other}`; there are: readers, config, expressions"),
+            "workflow" => fuzz(&workflow::Workflows::new()?, minutes, seed, replay)?,
+            other => {
+                bail!("there is no fuzz target `{other}`; there are: readers, config, expressions, workflow")
+            }
         };
     }
     Ok(clean)
