@@ -42,6 +42,9 @@ const ACTIVE: usize = 3;
 
 type Person = [Option<String>; 22];
 
+/// Takes one result.
+type Take<'t> = &'t mut dyn FnMut(Option<Cow<'_, str>>);
+
 /// The mappings: the expression and what it reads, in the order of the document.
 enum Reads {
     Column(usize),
@@ -273,7 +276,7 @@ fn main() {
         black_box(value.as_deref().map_or(0, str::len));
     };
     // A caller who keeps the results owns them; one who only compares them borrows.
-    let kept = |evaluate: &dyn Fn(&Person, &mut dyn FnMut(Option<Cow<'_, str>>))| {
+    let kept = |evaluate: &dyn Fn(&Person, Take<'_>)| {
         for person in &people {
             let mut values: Vec<Option<String>> = Vec::with_capacity(mappings.len());
             evaluate(black_box(person), &mut |value| values.push(value.map(Cow::into_owned)));
