@@ -202,7 +202,7 @@ impl Emulator {
             client_request_id: head.ids.client_request_id.clone(),
             content_type: head.header("content-type").map(str::to_owned),
             user_agent: head.header("user-agent").map(str::to_owned),
-            body: body.filter(|body| is_shown(head, body)).and_then(|body| without_passwords(body)),
+            body: body.filter(|body| is_shown(head, body)).and_then(without_passwords),
         };
         let mut records = locked(&self.records);
         records.push_back(record);

@@ -276,7 +276,7 @@ fn values_of_several_kinds() {
         badge: {"number": "7", "door": {"floor": "3"}},
         "active": true,
     });
-    assert_eq!(users, [expected.clone()]);
+    assert_eq!(users, std::slice::from_ref(&expected));
     let mut streamed = Vec::new();
     let counts = export.stream(date(2025, 3, 4), |key, user| {
         streamed.push((key.to_string(), serde_json::from_str::<Value>(user).unwrap()));

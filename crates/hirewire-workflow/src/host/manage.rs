@@ -8,7 +8,8 @@ use serde_json::{Map, Value as Json, json};
 use super::deployment::Deployment;
 use super::driver::Signal;
 use super::http::WireAnswer;
-use super::instance::{Host, RunSummary, firings, run_seq};
+use super::instance::Host;
+use super::kept::{RunSummary, firings, firings_log, run_seq};
 use crate::definition::{Finding, Severity, Status, Trigger, compile};
 use crate::expression::{DateTime, Kind, percent_decode, percent_encode};
 use crate::history::{RunHistory, Selection, read_history, trigger_to_json};
@@ -375,7 +376,7 @@ impl Host {
         trigger: &Trigger,
         name: &str,
     ) -> std::io::Result<Option<crate::history::TriggerFiring>> {
-        let log = super::instance::firings_log(deployment.name(), &trigger.name);
+        let log = firings_log(deployment.name(), &trigger.name);
         let found = self.0.logbook.get(&log, run_seq(name))?;
         Ok(found.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
     }

@@ -8,6 +8,7 @@ mod driver;
 mod http;
 mod instance;
 mod journal;
+mod kept;
 mod logbook;
 mod manage;
 mod outside;
@@ -20,11 +21,9 @@ pub use csv::{CsvConverter, csv_to_json};
 pub use deployment::{Deployment, Sender};
 pub use driver::{Drive, DriveError, Driver, Observer, Signal, history};
 pub use http::{Credentials, EndpointRule, Handler, HttpClient, WireAnswer, WireRequest};
-pub use instance::{
-    Fired, Host, HostParts, RunAnswer, RunSummary, Watch, callback_keys, firings, kept_deployment, runs,
-    summary,
-};
+pub use instance::{Fired, Host, HostParts, RunAnswer, Watch};
 pub use journal::{FileJournal, Journal, MemoryJournal};
+pub use kept::{RunSummary, callback_keys, firings, kept_deployment, runs, summary};
 pub use logbook::LogbookJournal;
 pub use logbook::{LogEntry, Logbook, MemoryLogbook};
 pub use outside::{Children, Connector, ConnectorCall, Outside, RealOutside, Reply};

@@ -68,6 +68,7 @@ pub(crate) fn serve(global: &Global, arguments: &ServeArgs, printer: &mut Printe
     context.share();
     watch::start(&context, global)?;
     forward::start(&context)?;
+    forget_old_runs(&host, context.project.file.workflows.history_days)?;
     let ca = tls.ca.clone();
     run(app, &service, Some(&host), address, Some(tls), |url| {
         if section.public_url.is_none() {
@@ -97,6 +98,22 @@ pub(crate) fn serve(global: &Global, arguments: &ServeArgs, printer: &mut Printe
         }
         Ok(())
     })
+}
+
+/// Lets run histories go that are older than the project keeps them: now, and once an hour.
+fn forget_old_runs(host: &Host, days: u32) -> Result<(), Report> {
+    const PAUSE: std::time::Duration = std::time::Duration::from_secs(3600);
+    let host = host.clone();
+    let forget = move || {
+        loop {
+            if let Err(error) = host.forget_older_than(days) {
+                tracing::error!(%error, "old run histories could not be deleted; it is tried again");
+            }
+            std::thread::sleep(PAUSE);
+        }
+    };
+    std::thread::Builder::new().name("run-history".into()).spawn(forget)?;
+    Ok(())
 }
 
 /// The API of a project's jobs, and the synchronization behind it.

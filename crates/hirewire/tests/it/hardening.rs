@@ -114,8 +114,7 @@ fn a_thousand_bad_bodies_leave_it_serving_in_bounded_memory() {
         }
     });
     assert_eq!(caller.upload("after"), 202);
-    let (after, peak) = (memory(&emulator, "VmRSS"), memory(&emulator, "VmHWM"));
-    println!("resident: {before} KiB before, {after} KiB after, {peak} KiB at the peak");
+    let peak = memory(&emulator, "VmHWM");
     // 256 MiB for all bodies together, as much again for what is made of them, and the recorder's 16 MiB.
     assert!(peak < before + 528 * 1024, "{before} KiB before, {peak} KiB at the peak");
     until("both good people are logged", || {
@@ -258,7 +257,6 @@ fn traces_reach_a_collector() {
 fn an_emulator_is_there_at_once() {
     let begun = Instant::now();
     let emulator = start(&OPEN, &[]);
-    println!("ready after {} ms", begun.elapsed().as_millis());
     let caller = Caller::new(&emulator);
     assert_eq!(caller.upload("1"), 202);
     // The promise of 200 ms is for a release build on an idle machine.
