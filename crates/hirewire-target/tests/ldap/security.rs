@@ -177,7 +177,8 @@ pub(crate) async fn inet_external_bind(_: Place) {
     shell(
         "sed -i 's/^TLSVerifyClient never/TLSVerifyClient try\\nauthz-regexp \"^cn=hirewire$\" \"cn=hirewire,ou=services,dc=example,dc=org\"/' slapd.conf
          openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=hirewire -keyout client.key -out client.req
-         openssl x509 -req -in client.req -CA tls/ca.pem -CAkey tls/ca.key -CAcreateserial -days 9 -out client.pem",
+         echo 'extendedKeyUsage = clientAuth' > client.ext
+         openssl x509 -req -in client.req -extfile client.ext -CA tls/ca.pem -CAkey tls/ca.key -CAcreateserial -days 9 -out client.pem",
     );
     part.up().unwrap();
     let place = Place::on(Kind::Inet, part).await.unwrap();
