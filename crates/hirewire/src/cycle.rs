@@ -389,7 +389,7 @@ pub(crate) fn plan(
         document.totals.skip += feed.scan.counts.unchanged as u64;
         document.warnings.extend(feed.warnings.iter().cloned());
     }
-    document.totals.skip -= counted_twice;
+    document.totals.skip = document.totals.skip.saturating_sub(counted_twice);
     under_review(context, job, feeds, &listed, &mut document)?;
     waiting_for_retry(context, job, feeds, &listed, &mut document)?;
     waiting_for_approval(context, job, &mut document)?;
@@ -472,7 +472,7 @@ fn under_review(
     for hold in review::waiting(context, job)?.into_iter().filter(|hold| !listed.contains(&hold.anchor)) {
         let unchanged: u64 =
             feeds.iter().map(|feed| feed.unchanged_among(std::iter::once(hold.anchor.as_str()))).sum();
-        document.totals.skip -= unchanged;
+        document.totals.skip = document.totals.skip.saturating_sub(unchanged);
         document.totals.add(PlanAction::Reject);
         let since = hold.created.to_zoned(context.time_zone()).date();
         document.people.push(PersonPlan {
