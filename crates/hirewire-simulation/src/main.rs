@@ -3,18 +3,22 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 use std::ops::Range;
 use std::process::ExitCode;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use hirewire_simulation::{Failure, Sabotage, Statistics, Workshop};
+use hirewire_simulation::{Sabotage, Statistics, Workshop};
 
 const USAGE: &str = "usage: simulate --seeds A..B [--threads N] | --seed N";
 
 /// Seeds that a thread takes at once.
 const SHARE: u64 = 100;
-/// Failures after which there is no point in going on.
+/// Seeds after which the outcome is told.
+const SLICE: u64 = 10_000;
+/// Failures after which no further slice is begun.
 const MOST: usize = 20;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -62,56 +66,71 @@ fn one(seed: u64) -> ExitCode {
     }
 }
 
+/// Runs the seeds in slices and says after each what it came to: who stops a long run goes on with the next slice.
 fn many(range: Range<u64>, threads: usize) -> ExitCode {
     let began = Instant::now();
-    let next = AtomicU64::new(range.start);
-    let failures: Mutex<Vec<Failure>> = Mutex::new(Vec::new());
-    let total = Mutex::new(Statistics::default());
-    std::thread::scope(|scope| {
-        for _ in 0..threads.max(1) {
-            scope.spawn(|| {
-                let mut workshop = Workshop::default();
-                let mut own = Statistics::default();
-                loop {
-                    let first = next.fetch_add(SHARE, Ordering::Relaxed);
-                    let stop = failures.lock().map_or(true, |failures| failures.len() >= MOST);
-                    if first >= range.end || stop {
-                        break;
-                    }
-                    for seed in first..range.end.min(first + SHARE) {
-                        match workshop.simulate(seed, Sabotage::None) {
-                            Ok(statistics) => own.add(&statistics),
-                            Err(failure) => {
-                                println!("{failure}\n  replay: cargo xtask simulate --seed {seed}");
-                                if let Ok(mut failures) = failures.lock() {
-                                    failures.push(failure);
-                                }
-                            }
-                        }
-                    }
-                    if first.is_multiple_of(100_000) && first > range.start {
-                        println!("{first} seeds begun, {} s", began.elapsed().as_secs());
-                    }
-                }
-                if let Ok(mut total) = total.lock() {
-                    total.add(&own);
-                }
-            });
+    let mut total = Statistics::default();
+    let mut failed = 0;
+    let mut first = range.start;
+    while first < range.end && failed < MOST {
+        let end = range.end.min(first.saturating_add(SLICE));
+        let (statistics, failures) = slice(first..end, threads.max(1));
+        total.add(&statistics);
+        failed += failures;
+        if end < range.end {
+            println!("seeds {first}..{end}: {failures} failed; {} s so far", began.elapsed().as_secs());
         }
-    });
-    let failed = failures.lock().map_or(0, |failures| failures.len());
-    let total = total.lock().map_or_else(|_| Statistics::default(), |total| *total);
+        first = end;
+    }
     let seconds = began.elapsed().as_secs_f64();
-    let count = range.end.saturating_sub(range.start);
     println!(
-        "seeds {}..{}: {failed} failed; {} operations, {} writes, {} faults, {} crashes; {seconds:.0} s, {:.0} seeds/s",
+        "seeds {}..{first}: {failed} failed; {} operations, {} writes, {} faults, {} crashes; {seconds:.0} s, {:.0} seeds/s",
         range.start,
-        range.end,
         total.operations,
         total.writes,
         total.faults,
         total.crashes,
-        count as f64 / seconds
+        first.saturating_sub(range.start) as f64 / seconds
     );
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// All seeds of the range; what they did, and how many failed.
+fn slice(range: Range<u64>, threads: usize) -> (Statistics, usize) {
+    let next = AtomicU64::new(range.start);
+    let work = || {
+        let mut workshop = Workshop::default();
+        let mut own = Statistics::default();
+        let mut failed = 0;
+        loop {
+            let first = next.fetch_add(SHARE, Ordering::Relaxed);
+            if first >= range.end {
+                return (own, failed);
+            }
+            for seed in first..range.end.min(first + SHARE) {
+                match workshop.simulate(seed, Sabotage::None) {
+                    Ok(statistics) => own.add(&statistics),
+                    Err(failure) => {
+                        println!("{failure}\n  replay: cargo xtask simulate --seed {seed}");
+                        failed += 1;
+                    }
+                }
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        let mut total = Statistics::default();
+        let mut failed = 0;
+        for worker in workers {
+            match worker.join() {
+                Ok((statistics, failures)) => {
+                    total.add(&statistics);
+                    failed += failures;
+                }
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        (total, failed)
+    })
 }

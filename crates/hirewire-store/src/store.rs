@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 
 use crate::error::{Result, StoreError};
 use crate::lock::WriterLock;
@@ -16,7 +17,7 @@ use crate::{migrate, mounts, settings};
 /// How long a connection waits for another process, such as a backup.
 pub(crate) const BUSY: Duration = Duration::from_secs(10);
 /// Prepared statements kept per connection; more than the store has.
-pub(crate) const STATEMENTS: usize = 128;
+const STATEMENTS: usize = 128;
 /// Pages of the write-ahead log (64 MB) after which a commit also copies it into the database; quiet moments do it sooner.
 const CHECKPOINT_PAGES: i64 = 16_384;
 
@@ -190,8 +191,16 @@ fn refuse_network(path: &Path) -> Result<()> {
     }
 }
 
-fn prepare(connection: &mut Connection, path: &Path) -> Result<()> {
+/// Keeps prepared statements, and the plans that SQLite made for them. Otherwise it would look at the bound values and
+/// plan most statements anew whenever they change, which costs more than the statements themselves.
+pub(crate) fn steady(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    Ok(())
+}
+
+fn prepare(connection: &mut Connection, path: &Path) -> Result<()> {
+    steady(connection)?;
     connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "temp_store", "memory")?;

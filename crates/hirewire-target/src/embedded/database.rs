@@ -6,6 +6,7 @@ use std::time::Duration;
 use hirewire_engine::target::{Applied, MatchKey, Step, Target, TargetError};
 use hirewire_engine::value::Account;
 use jiff::Timestamp;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::refusal::unavailable;
@@ -192,7 +193,7 @@ fn prepare(connection: &Connection, path: &Path) -> Result<(), OpenError> {
     if found > VERSION {
         return Err(OpenError::Newer { path: path.into(), found });
     }
-    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    steady(connection)?;
     connection.pragma_update(None, "journal_mode", "wal")?;
     connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "cache_size", -65_536)?;
@@ -200,11 +201,18 @@ fn prepare(connection: &Connection, path: &Path) -> Result<(), OpenError> {
     Ok(())
 }
 
+/// Keeps prepared statements and their plans, which SQLite would otherwise make anew whenever the bound values change.
+fn steady(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    Ok(())
+}
+
 fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY)?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    steady(&connection)?;
     connection.pragma_update(None, "cache_size", -16_384)?;
     Ok(connection)
 }
