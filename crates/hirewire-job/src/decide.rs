@@ -231,7 +231,7 @@ impl<T: Target> Decider<'_, T> {
     }
 
     /// A delete whose answer was lost has done its work, and the person is back: matched anew instead of failing for ever.
-    async fn drop_dead_links(&self, known: &mut [Known], company: &Company) -> Result<(), JobError> {
+    async fn drop_dead_links(&self, known: &mut [Known], company: &mut Company) -> Result<(), JobError> {
         let doubtful = |known: &Known| {
             known.item.cause != Cause::Gone && known.state.escrow.as_ref().is_some_and(is_unknown)
         };
@@ -246,6 +246,7 @@ impl<T: Target> Decider<'_, T> {
         for ((at, anchor), account) in at.into_iter().zip(&anchors).zip(accounts) {
             if company.recent.over(anchor, account, wanted).is_none() {
                 known[at].link = None;
+                company.lose(known[at].anchor(), anchor);
             }
         }
         Ok(())

@@ -90,6 +90,12 @@ impl Company {
         }
     }
 
+    /// Somebody's account is gone, whatever the store says.
+    pub(crate) fn lose(&mut self, person: &str, anchor: &str) {
+        self.owners.remove(anchor);
+        self.anchors.insert(person.to_owned(), None);
+    }
+
     /// Fetches the answers to `SelectUniqueValue` questions that were open; true when there were any.
     pub(crate) async fn answer<T: Target>(&mut self, target: &T) -> Result<bool, JobError> {
         let asked = std::mem::take(&mut *self.asked.lock().unwrap_or_else(PoisonError::into_inner));

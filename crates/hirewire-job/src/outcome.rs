@@ -1,6 +1,6 @@
 //! What the store is to remember of one person: outcome, log, failure, link, hold.
 use hirewire_engine::target::{Target, TargetError};
-use hirewire_engine::{Action, ReferenceStatus, retry};
+use hirewire_engine::{Action, Reason, ReferenceStatus, retry};
 use hirewire_store::{
     BatchResult, CycleKind, EscrowChange, LinkChange, NewEscrow, NewHold, OperationOutcome, OperationStatus,
     PersonResult, PersonWrite, Record,
@@ -11,7 +11,7 @@ use crate::document::PlanAction;
 use crate::entry::{self, Dealt};
 use crate::error::JobError;
 use crate::export::Exported;
-use crate::people::{Cause, Decided, Item};
+use crate::people::{Cause, Decided, Item, Known};
 use crate::run::{REVIEW, Run, changes_digest};
 use crate::second::pending;
 
@@ -62,6 +62,7 @@ impl<T: Target> Run<'_, '_, T> {
             reason,
             reference: false,
             attempts,
+            gone: item.cause == Cause::Gone,
         });
         self.counts.imported += 1;
         self.counts.failed += 1;
@@ -74,6 +75,42 @@ impl<T: Target> Run<'_, '_, T> {
             people: vec![result],
             counts: Some(self.counts),
         })?;
+        Ok(())
+    }
+
+    /// Notes in the store who is about to be deleted: should the process end before the answer is known, the delete is
+    /// tried again, and somebody who comes back meanwhile gets a new account instead of a link to none.
+    pub(crate) fn announce_deletes(
+        &mut self,
+        decided: &mut [Decided],
+        held: &[bool],
+    ) -> Result<(), JobError> {
+        let leaving = |decided: &Decided, held: bool| {
+            !held && !decided.known.stranger && decided.plan.action == Action::Delete
+        };
+        let mut people = Vec::new();
+        for (decided, _) in decided.iter_mut().zip(held).filter(|(decided, held)| leaving(decided, **held)) {
+            let known = &mut decided.known;
+            let attempts = known.state.escrow.as_ref().map_or(1, |escrow| escrow.attempts);
+            let announced = NewEscrow {
+                code: Reason::Timeout.code().to_owned(),
+                reason: "the process ended while the account was being deleted".to_owned(),
+                reference: false,
+                attempts,
+                next_try: retry::escrow_due(self.now, attempts, TRANSIENT_INTERVAL, None),
+                gone: known.item.cause == Cause::Gone,
+            };
+            known.announced = true;
+            let mut result = PersonResult::new(known.anchor());
+            result.escrow = EscrowChange::Put(announced);
+            people.push(result);
+        }
+        if people.is_empty() {
+            return Ok(());
+        }
+        let cycle = Some(self.cycle()?);
+        let (job, now) = (self.runner.job, self.now);
+        self.runner.store.commit_batch(BatchResult { job, cycle, now, people, counts: None })?;
         Ok(())
     }
 
@@ -164,13 +201,15 @@ impl<T: Target> Run<'_, '_, T> {
             result.holds.push(NewHold { kind: plan.action.log_name().into(), detail });
         }
         result.pending = pending(schema, &plan, &known.state.pending, failed || held);
-        result.escrow = self.escrow(&known.state.escrow, &exported, &plan, failed);
+        result.escrow = self.escrow(&known, &exported, &plan, failed);
         let gone = matches!(exported.refused, Some(TargetError::Gone { .. }));
         let unlinked = known.state.person.as_ref().is_none_or(|person| person.target.is_none());
         let link = match (&exported.anchor, plan.action) {
             (_, Action::Delete) if !failed && !held => LinkChange::Forget,
             // Gone from the source, and the account is gone already: the delete's answer was lost, or somebody was faster.
-            (_, Action::Skip) if known.item.cause == Cause::Gone && account_is_gone => LinkChange::Forget,
+            (_, Action::Skip) if known.item.cause == Cause::Gone && account_is_gone && !failed => {
+                LinkChange::Forget
+            }
             // A match is a match, also when the first change of the account was refused.
             (_, _) if plan.matched_by.is_some() && !held && !gone && plan.action != Action::Fail => {
                 plan.target_anchor.clone().map_or(LinkChange::Keep, LinkChange::Set)
@@ -184,6 +223,8 @@ impl<T: Target> Run<'_, '_, T> {
             (None, _) if plan.makes_link() && !failed && !held => {
                 plan.target_anchor.clone().map_or(LinkChange::Keep, LinkChange::Set)
             }
+            // The account is gone, and the new one could not be made yet.
+            _ if known.link.is_none() && !unlinked => LinkChange::Remove,
             _ => LinkChange::Keep,
         };
         let stored = known.state.person.as_ref().map(|person| person.in_scope);
@@ -194,7 +235,7 @@ impl<T: Target> Run<'_, '_, T> {
             Some(before) => before || plan.in_scope == Some(true),
             None => plan.in_scope.or(was_in_scope).unwrap_or_default(),
         };
-        let in_scope = in_scope && !matches!(link, LinkChange::Remove | LinkChange::Forget);
+        let in_scope = in_scope && link != LinkChange::Forget;
         let record = known.remembered.map(|data| Record { data, origin: known.item.origin });
         result.person = Some(PersonWrite {
             record,
@@ -209,23 +250,30 @@ impl<T: Target> Run<'_, '_, T> {
 
     fn escrow(
         &self,
-        stored: &Option<hirewire_store::Escrow>,
+        known: &Known,
         exported: &Exported,
         plan: &hirewire_engine::Plan,
         failed: bool,
     ) -> EscrowChange {
+        let stored = &known.state.escrow;
         if !failed {
-            return if stored.is_some() { EscrowChange::Clear } else { EscrowChange::Keep };
+            return if stored.is_some() || known.announced {
+                EscrowChange::Clear
+            } else {
+                EscrowChange::Keep
+            };
         }
         let attempts = stored.as_ref().map_or(0, |escrow| escrow.attempts).saturating_add(1);
+        let gone = known.item.cause == Cause::Gone;
         EscrowChange::Put(match &exported.refused {
-            Some(error) => self.failure(error, attempts, false),
+            Some(error) => NewEscrow { gone, ..self.failure(error, attempts, false) },
             None => NewEscrow {
                 code: plan.reason.map_or_else(String::new, |reason| reason.code().to_owned()),
                 reason: plan.detail.clone().unwrap_or_default(),
                 reference: false,
                 attempts,
                 next_try: retry::escrow_due(self.now, attempts, ESCROW_INTERVAL, None),
+                gone,
             },
         })
     }
@@ -246,7 +294,7 @@ impl<T: Target> Run<'_, '_, T> {
         let not_before =
             after.and_then(|after| self.now.checked_add(SignedDuration::try_from(after).ok()?).ok());
         let next_try = retry::escrow_due(self.now, attempts, interval, not_before);
-        NewEscrow { code, reason, reference, attempts, next_try }
+        NewEscrow { code, reason, reference, attempts, next_try, gone: false }
     }
 }
 

@@ -116,6 +116,8 @@ pub(crate) struct Known {
     /// Why no source that may bring people into being knows this one.
     pub(crate) unborn: Option<String>,
     pub(crate) link: Option<Link>,
+    /// The store knows that the account is about to be deleted.
+    pub(crate) announced: bool,
 }
 
 impl Known {
@@ -142,7 +144,12 @@ impl Known {
             stranger: false,
             unborn: None,
             link,
+            announced: false,
         };
+        // What is tried again is what failed: somebody who was gone is still to be deleted.
+        if known.item.cause == Cause::Again && known.state.escrow.as_ref().is_some_and(|escrow| escrow.gone) {
+            known.item.cause = Cause::Gone;
+        }
         if known.item.cause == Cause::Gone {
             known.last = known.read(known.stored())?;
             return Ok(known);

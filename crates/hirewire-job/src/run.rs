@@ -343,13 +343,14 @@ impl<T: Target> Run<'_, '_, T> {
         self.load_open()?;
         let runner = self.runner;
         let decider = runner.decider(self.now);
-        let decided = decide(&decider, items, &mut self.company).await?;
+        let mut decided = decide(&decider, items, &mut self.company).await?;
         let mut planned = self.planned;
         decided.iter().for_each(|decided| self.add(decided, &mut planned));
         if let Some(guard) = &self.guard {
             self.holds = guard.assess(&planned);
         }
         let held: Vec<bool> = decided.iter().map(|d| self.is_held(d)).collect();
+        self.announce_deletes(&mut decided, &held)?;
         let exported = self.export(&decided, &held).await;
         let duration = i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX) / count.max(1);
         let before =

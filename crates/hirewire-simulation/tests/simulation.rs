@@ -54,6 +54,10 @@ fn what_was_mended_stays_mended() {
         (6089, "an enable whose answer was lost was forgotten when the person left the scope again"),
         (16565, "a person came back before a delete whose answer was lost was looked at"),
         (2389, "a deleted manager was found by a read that showed the past"),
+        (75024, "somebody was gone before anybody looked for the account of a create whose answer was lost"),
+        (129606, "somebody came back as their own manager while the deleted account was still linked"),
+        (145102, "the process died in the middle of a delete, and the person's return failed for ever"),
+        (166879, "the same with somebody who refers to that person"),
     ];
     let mut workshop = Workshop::default();
     for (seed, title) in seeds {

@@ -101,7 +101,7 @@ CREATE TABLE escrow (
   since INTEGER NOT NULL,
   next_try INTEGER NOT NULL,
   PRIMARY KEY (job, anchor)
-) STRICT, WITHOUT ROWID;
+, gone INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID;
 CREATE INDEX escrow_next ON escrow (job, next_try);
 
 CREATE TABLE holds (

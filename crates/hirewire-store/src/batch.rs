@@ -121,6 +121,8 @@ pub struct NewEscrow {
     pub attempts: u32,
     /// Not before this.
     pub next_try: Timestamp,
+    /// See [`crate::Escrow::gone`].
+    pub gone: bool,
 }
 
 /// An operation that was processed.
@@ -344,10 +346,10 @@ impl<'c> BatchWriter<'c> {
                 self.connection.prepare_cached(sql)?.execute(params![self.job.0, person.anchor])?;
             }
             EscrowChange::Put(escrow) => {
-                let sql = "INSERT INTO escrow (job, anchor, code, reason, reference, attempts, since, next_try) \
-                           VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (job, anchor) DO UPDATE SET \
+                let sql = "INSERT INTO escrow (job, anchor, code, reason, reference, attempts, since, next_try, gone) \
+                           VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (job, anchor) DO UPDATE SET \
                            code = excluded.code, reason = excluded.reason, reference = excluded.reference, \
-                           attempts = excluded.attempts, next_try = excluded.next_try";
+                           attempts = excluded.attempts, next_try = excluded.next_try, gone = excluded.gone";
                 self.connection.prepare_cached(sql)?.execute(params![
                     self.job.0,
                     person.anchor,
@@ -356,7 +358,8 @@ impl<'c> BatchWriter<'c> {
                     escrow.reference,
                     escrow.attempts,
                     self.now,
-                    micros(escrow.next_try)
+                    micros(escrow.next_try),
+                    escrow.gone
                 ])?;
             }
         }

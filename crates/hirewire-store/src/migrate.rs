@@ -9,8 +9,11 @@ use crate::error::{Result, StoreError};
 const APPLICATION_ID: i64 = 0x4869_5769;
 
 /// Numbered steps; step n leads from format n-1 to format n. A released step is never changed again.
-const STEPS: [&str; 2] =
-    [include_str!("../migrations/0001_first.sql"), include_str!("../migrations/0002_parts.sql")];
+const STEPS: [&str; 3] = [
+    include_str!("../migrations/0001_first.sql"),
+    include_str!("../migrations/0002_parts.sql"),
+    include_str!("../migrations/0003_gone.sql"),
+];
 
 /// The newest format.
 pub(crate) const LATEST: i64 = STEPS.len() as i64;

@@ -52,6 +52,8 @@ pub struct Escrow {
     pub since: Timestamp,
     /// Not before this.
     pub next_try: Timestamp,
+    /// The person was gone from the source: tried again, the account is deleted.
+    pub gone: bool,
 }
 
 /// Everything the engine wants to know of one anchor. All parts empty for an unknown person.
@@ -66,7 +68,7 @@ pub struct PersonState {
 }
 
 const COLUMNS: &str = "anchor, target, in_scope, next_due, record, origin, parts";
-const ESCROW_COLUMNS: &str = "anchor, code, reason, reference, attempts, since, next_try";
+const ESCROW_COLUMNS: &str = "anchor, code, reason, reference, attempts, since, next_try, gone";
 
 impl Store {
     /// The state of each anchor, in the order asked for.
@@ -180,10 +182,13 @@ impl Store {
     pub fn clear_escrows(&self, job: JobKey, now: Timestamp) -> Result<u64> {
         self.write(move |connection| {
             let sql = "UPDATE people SET next_due = ?2 WHERE job = ?1 AND (next_due IS NULL OR next_due > ?2) \
-                       AND anchor IN (SELECT anchor FROM escrow WHERE job = ?1)";
+                       AND anchor IN (SELECT anchor FROM escrow WHERE job = ?1 AND NOT gone)";
             connection.prepare_cached(sql)?.execute(params![job.0, micros(now)])?;
-            let sql = "DELETE FROM escrow WHERE job = ?1";
-            Ok(connection.prepare_cached(sql)?.execute([job.0])? as u64)
+            // Of somebody who is gone nothing else says that the account is still to be deleted.
+            let sql = "UPDATE escrow SET next_try = ?2 WHERE job = ?1 AND gone";
+            let gone = connection.prepare_cached(sql)?.execute(params![job.0, micros(now)])?;
+            let sql = "DELETE FROM escrow WHERE job = ?1 AND NOT gone";
+            Ok((gone + connection.prepare_cached(sql)?.execute([job.0])?) as u64)
         })
     }
 
@@ -295,6 +300,7 @@ fn read_escrow(row: &Row<'_>) -> rusqlite::Result<Escrow> {
         attempts: row.get(4)?,
         since: timestamp(row.get(5)?),
         next_try: timestamp(row.get(6)?),
+        gone: row.get(7)?,
     })
 }
 

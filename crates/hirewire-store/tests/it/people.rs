@@ -115,6 +115,7 @@ fn failures_are_put_aside() {
             reference,
             attempts,
             next_try: at(again),
+            gone: anchor == "3",
         }),
         ..PersonResult::new(anchor)
     };
@@ -132,6 +133,10 @@ fn failures_are_put_aside() {
     assert_eq!(store.escrows(job, None, 10).unwrap().len(), 1);
     assert_eq!(store.clear_escrows(job, at(70)).unwrap(), 1);
     assert_eq!(store.due(job, at(70), 10).unwrap(), ["1"], "a cleared failure is tried at once");
+    commit(&store, job, vec![linked("3", "t3"), fail("3", 1, false, 900)]).unwrap();
+    assert_eq!(store.clear_escrows(job, at(80)).unwrap(), 1);
+    assert_eq!(store.escrow_due(job, at(80), 10).unwrap(), ["3"], "the delete of somebody who is gone, too");
+    assert_eq!(store.due(job, at(80), 10).unwrap(), ["1"], "and not as somebody who is there");
 }
 
 #[test]
