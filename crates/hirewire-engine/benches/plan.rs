@@ -10,7 +10,6 @@ use hirewire_engine::target::MatchKey;
 use hirewire_engine::value::{Account, AttributeValue, Attributes};
 use hirewire_engine::{
     Action, CompiledSchema, Current, Link, Nobody, Person, Settings, Surroundings, fingerprint,
-    fingerprint_value,
 };
 use hirewire_expression::{DateTime, Environment, Expression, SeededRandom, Source, Value};
 use hirewire_schema::Document;
@@ -149,7 +148,7 @@ fn changed_person(compiled: &CompiledSchema, document: &Document) {
     };
     let bare_update = Bare::new(document, false);
     let bare_create = Bare::new(document, true);
-    let [bare, changed, equal, bare_all, created, by_bytes, by_value] = fastest_of(
+    let [bare, changed, equal, bare_all, created, by_bytes] = fastest_of(
         300,
         [
             &|| new.iter().for_each(|record| bare_update.evaluate(record, &environment)),
@@ -158,7 +157,6 @@ fn changed_person(compiled: &CompiledSchema, document: &Document) {
             &|| new.iter().for_each(|record| bare_create.evaluate(record, &environment)),
             &create_all,
             &|| bytes.iter().for_each(|bytes| keep(fingerprint(bytes))),
-            &|| old.iter().for_each(|record| keep(fingerprint_value(record))),
         ],
     );
 
@@ -179,14 +177,9 @@ fn changed_person(compiled: &CompiledSchema, document: &Document) {
         ratio(created, bare_all)
     );
     println!(
-        "  fingerprint of the bytes           {:8.2}   {:.0} × faster than changed (wanted ≥ 10)",
+        "  unchanged: fingerprint of the bytes{:8.2}   {:.0} × faster than changed (wanted ≥ 10)",
         each(by_bytes),
         ratio(changed, by_bytes)
-    );
-    println!(
-        "  fingerprint of the value           {:8.2}   {:.0} × faster than changed (wanted ≥ 10)",
-        each(by_value),
-        ratio(changed, by_value)
     );
 }
 

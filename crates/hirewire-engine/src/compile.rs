@@ -100,9 +100,15 @@ impl Compiler<'_> {
             return slot;
         }
         let definition = definition(self.source, name);
+        let path = AttributePath::of_attribute(name);
+        let beside = self.slots.iter().position(|earlier| earlier.path.shares_container(&path));
+        if let Some(first) = beside {
+            self.slots[first].beside = beside;
+        }
         self.slots.push(SourceAttribute {
             name: name.to_owned(),
-            path: AttributePath::of_attribute(name),
+            path,
+            beside,
             kind: definition.map_or_else(AttributeType::default, |definition| definition.kind),
             flow_null_values: definition
                 .is_some_and(|definition| definition.flow_null_values && !definition.multivalued),

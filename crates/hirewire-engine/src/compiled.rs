@@ -48,6 +48,8 @@ pub struct CompiledSchema {
 pub(crate) struct SourceAttribute {
     pub(crate) name: String,
     pub(crate) path: AttributePath,
+    /// The first slot that is read in the same list element or extension, where there are several.
+    pub(crate) beside: Option<usize>,
     pub(crate) kind: AttributeType,
     /// First null-flow gate.
     pub(crate) flow_null_values: bool,

@@ -77,7 +77,7 @@ pub mod vectors;
 pub use compiled::{CompiledSchema, Row};
 pub use decide::plan;
 pub use evidence::ValueTrace;
-pub use fingerprint::{Fingerprint, fingerprint, fingerprint_value};
+pub use fingerprint::{Fingerprint, fingerprint};
 pub use link::Link;
 pub use neighbours::{Neighbours, Nobody};
 pub use person::{Current, Lookup, Person, Prepared, Surroundings};

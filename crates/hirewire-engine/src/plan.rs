@@ -67,6 +67,8 @@ pub enum WarningCode {
     LifecycleSetting,
     /// `terminationDate` lies before `hireDate`: the account is never active.
     LifecycleOrder,
+    /// A joiner looks like somebody who is known under another number.
+    PossibleRehire,
 }
 
 impl WarningCode {
@@ -78,6 +80,7 @@ impl WarningCode {
             Self::DateWithoutTime => "DateWithoutTime",
             Self::LifecycleSetting => "LifecycleSetting",
             Self::LifecycleOrder => "LifecycleOrder",
+            Self::PossibleRehire => "PossibleRehire",
         }
     }
 }

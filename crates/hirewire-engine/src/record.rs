@@ -3,7 +3,7 @@ use std::borrow::Cow;
 
 use hirewire_expression::{Number, Value};
 use hirewire_scim::Lookup;
-use hirewire_scim::path::texts_of;
+use hirewire_scim::path::{Container, texts_of};
 use serde_json::Value as Json;
 
 use crate::attribute::AttributeType;
@@ -27,8 +27,22 @@ pub(crate) enum Presence {
 pub(crate) fn read<'r>(attributes: &[SourceAttribute], record: &'r Json) -> (Vec<Value<'r>>, Vec<Presence>) {
     let mut values = Vec::with_capacity(attributes.len());
     let mut presence = Vec::with_capacity(attributes.len());
-    for attribute in attributes {
-        let (value, present) = match attribute.path.get(record) {
+    // What is around several attributes, by the first of them.
+    let mut around: Vec<(usize, Container<'r>)> = Vec::with_capacity(4);
+    for (slot, attribute) in attributes.iter().enumerate() {
+        let found = match attribute.beside {
+            None => attribute.path.get(record),
+            Some(first) if first == slot => {
+                let container = attribute.path.container(record);
+                around.push((slot, container));
+                attribute.path.get_within(container, record)
+            }
+            Some(first) => match around.iter().find(|(at, _)| *at == first) {
+                Some((_, container)) => attribute.path.get_within(*container, record),
+                None => attribute.path.get(record),
+            },
+        };
+        let (value, present) = match found {
             Lookup::Value(json) => (value(json, attribute.kind), Presence::Value),
             Lookup::Values(several) => (list(several.into_iter().flat_map(texts_of)), Presence::Value),
             Lookup::Null => (Value::Null, Presence::Null),

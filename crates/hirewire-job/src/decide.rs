@@ -8,7 +8,7 @@ use hirewire_engine::uniqueness::Reservations;
 use hirewire_engine::value::Account;
 use hirewire_engine::{
     Action, CompiledSchema, Current, Link, Lookup, Neighbours, Person, Plan, Prepared, Reason,
-    ReferenceStatus, Surroundings, ValueTrace, WarningCode,
+    ReferenceStatus, Surroundings, ValueTrace, Warning, WarningCode, identity,
 };
 use hirewire_expression::Random;
 use hirewire_store::{Escrow, JobKey, Store, UploadId};
@@ -120,6 +120,7 @@ impl<T: Target> Decider<'_, T> {
         };
         self.late_references(&prepared, &fetched, company, &mut plans).await?;
         drop(prepared);
+        self.rehires(&known, &mut plans)?;
         let decided = known.into_iter().zip(fetched).zip(plans).map(|((known, fetched), mut plan)| {
             // Lifecycle dates are dates by design; only a DateTime that came in another attribute deserves the warning.
             if known.record.as_ref().is_some_and(|record| record.get(LIFECYCLE).is_some()) {
@@ -247,6 +248,32 @@ impl<T: Target> Decider<'_, T> {
             if company.recent.over(anchor, account, wanted).is_none() {
                 known[at].link = None;
                 company.lose(known[at].anchor(), anchor);
+            }
+        }
+        Ok(())
+    }
+
+    /// Says of joiners that they look like somebody whom the job knows under another number: a new account is what they
+    /// get (spec/engine.md §13), but not without a word.
+    fn rehires(&self, known: &[Known], plans: &mut [Plan]) -> Result<(), JobError> {
+        for (known, plan) in known.iter().zip(plans) {
+            let (Action::Create, Some(record)) = (plan.action, &known.record) else { continue };
+            let Some(name) = identity::name_key(record) else { continue };
+            for other in self.store.people_named(self.job, name)? {
+                let (Some(text), Some(account)) = (&other.record, &other.target) else { continue };
+                let Ok(earlier) = serde_json::from_str(&text.data) else { continue };
+                let Some(likeness) = identity::likeness(&earlier, record) else { continue };
+                if other.anchor == known.anchor() {
+                    continue;
+                }
+                let message = format!(
+                    "looks like {} (the same name and {likeness}), who has the account {account}: if it is the same \
+                     person, run `hirewire provision {} --as {} --apply` before this plan, so that they keep it",
+                    other.anchor,
+                    known.anchor(),
+                    other.anchor
+                );
+                plan.warnings.push(Warning { code: WarningCode::PossibleRehire, message });
             }
         }
         Ok(())

@@ -52,6 +52,7 @@ impl<T: Target> Run<'_, '_, T> {
                 // The failure's own time says when the person is looked at again.
                 next_due: None,
                 parts: None,
+                name_key: None,
             });
         }
         let attempts = escrow.map_or(0, |escrow| escrow.attempts).saturating_add(1);
@@ -244,6 +245,7 @@ impl<T: Target> Run<'_, '_, T> {
             // A held change is not due again by itself; a date that has come while it failed stays due with the escrow.
             next_due: plan.next_due,
             parts: known.parts,
+            name_key: known.record.as_ref().and_then(hirewire_engine::identity::name_key),
         });
         result
     }

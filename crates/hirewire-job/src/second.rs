@@ -162,6 +162,7 @@ impl<T: Target> Run<'_, '_, T> {
                             in_scope: person.in_scope,
                             next_due: Some(self.now),
                             parts: None,
+                            name_key: None,
                         });
                         people.push(result);
                     }

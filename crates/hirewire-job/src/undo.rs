@@ -115,6 +115,7 @@ impl<T: Target> Runner<'_, T> {
                     in_scope: false,
                     next_due: None,
                     parts: None,
+                    name_key: None,
                 });
             }
             results.push(result);

@@ -17,7 +17,7 @@ mod text;
 
 use std::fmt;
 
-pub use lookup::Lookup;
+pub use lookup::{Container, Lookup};
 pub use text::{text_of, texts_of};
 
 /// A parsed attribute path, such as `userName`, `name.givenName`, `emails[type eq "work"].value` or

@@ -232,6 +232,7 @@ fn person(n: u64, operation: Option<OperationId>, time: Timestamp) -> PersonResu
             in_scope: true,
             next_due: None,
             parts: None,
+            name_key: None,
         }),
         outcomes: operation
             .map(|operation| OperationOutcome { operation, status: OperationStatus::Applied, reason: None })

@@ -75,10 +75,11 @@ CREATE TABLE people (
   next_due INTEGER,
   origin TEXT,
   record TEXT
-, parts TEXT) STRICT;
+, parts TEXT, name_key INTEGER) STRICT;
 CREATE UNIQUE INDEX people_anchor ON people (job, anchor);
 CREATE UNIQUE INDEX people_target ON people (job, target) WHERE target IS NOT NULL;
 CREATE INDEX people_due ON people (job, next_due) WHERE next_due IS NOT NULL;
+CREATE INDEX people_name ON people (job, name_key) WHERE name_key IS NOT NULL;
 
 CREATE TABLE pending_references (
   job INTEGER NOT NULL,
@@ -99,9 +100,9 @@ CREATE TABLE escrow (
   reference INTEGER NOT NULL,
   attempts INTEGER NOT NULL,
   since INTEGER NOT NULL,
-  next_try INTEGER NOT NULL,
+  next_try INTEGER NOT NULL, gone INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (job, anchor)
-, gone INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID;
+) STRICT, WITHOUT ROWID;
 CREATE INDEX escrow_next ON escrow (job, next_try);
 
 CREATE TABLE holds (

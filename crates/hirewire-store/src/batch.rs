@@ -81,6 +81,8 @@ pub struct PersonWrite {
     pub next_due: Option<Timestamp>,
     /// What each of several sources said; `None` keeps what is stored.
     pub parts: Option<String>,
+    /// Equal for people of the same name, see [`Store::people_named`]; `None` keeps what is stored.
+    pub name_key: Option<i64>,
 }
 
 /// What happens to the link.
@@ -237,10 +239,11 @@ impl<'c> BatchWriter<'c> {
         let update = "UPDATE people SET target = CASE ?5 WHEN 0 THEN target ELSE ?3 END, in_scope = ?4, next_due = ?6, \
                       origin = CASE WHEN ?8 IS NULL THEN origin ELSE ?7 END, \
                       record = CASE ?5 WHEN 2 THEN NULL ELSE coalesce(?8, record) END, \
-                      parts = CASE ?5 WHEN 2 THEN NULL ELSE coalesce(?9, parts) END \
+                      parts = CASE ?5 WHEN 2 THEN NULL ELSE coalesce(?9, parts) END, \
+                      name_key = CASE ?5 WHEN 2 THEN NULL ELSE coalesce(?10, name_key) END \
                       WHERE job = ?1 AND anchor = ?2";
-        let insert = "INSERT INTO people (job, anchor, target, in_scope, next_due, origin, record, parts) \
-                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+        let insert = "INSERT INTO people (job, anchor, target, in_scope, next_due, origin, record, parts, name_key) \
+                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
         let queued = "SELECT upload, line, bulk_id, anchor, origin FROM queue WHERE id = ?1";
         let outcome = "INSERT INTO outcomes (upload, line, status, bulk_id, anchor, origin, reason, entry) \
                        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
@@ -274,12 +277,13 @@ impl<'c> BatchWriter<'c> {
         };
         let due = write.next_due.map(micros);
         let job = self.job.0;
+        let (parts, name) = (&write.parts, write.name_key);
         let values =
-            params![job, person.anchor, target, write.in_scope, change, due, origin, record, write.parts];
+            params![job, person.anchor, target, write.in_scope, change, due, origin, record, parts, name];
         let mut result = self.update.execute(values).map_err(StoreError::from);
         if let Ok(0) = result {
             let values =
-                params![job, person.anchor, target, write.in_scope, due, origin, record, write.parts];
+                params![job, person.anchor, target, write.in_scope, due, origin, record, parts, name];
             result = self.insert.execute(values).map_err(StoreError::from);
         }
         match (result, target) {

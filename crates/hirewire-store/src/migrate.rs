@@ -12,7 +12,7 @@ const APPLICATION_ID: i64 = 0x4869_5769;
 const STEPS: [&str; 3] = [
     include_str!("../migrations/0001_first.sql"),
     include_str!("../migrations/0002_parts.sql"),
-    include_str!("../migrations/0003_gone.sql"),
+    include_str!("../migrations/0003_rehires.sql"),
 ];
 
 /// The newest format.

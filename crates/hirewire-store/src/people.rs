@@ -112,6 +112,19 @@ impl Store {
         })
     }
 
+    /// Linked people with this name, at most a few of them, in order of anchor.
+    pub fn people_named(&self, job: JobKey, name_key: i64) -> Result<Vec<Person>> {
+        self.read(|connection| {
+            let sql = format!(
+                "SELECT {COLUMNS} FROM people WHERE job = ?1 AND name_key = ?2 AND target IS NOT NULL \
+                 ORDER BY anchor LIMIT 20"
+            );
+            let mut statement = connection.prepare_cached(&sql)?;
+            let rows = statement.query_map(params![job.0, name_key], read_person)?;
+            Ok(rows.collect::<rusqlite::Result<_>>()?)
+        })
+    }
+
     /// People of the job, and how many of them are linked.
     pub fn count_people(&self, job: JobKey) -> Result<(u64, u64)> {
         self.read(|connection| {
@@ -209,6 +222,28 @@ impl Store {
         })
     }
 
+    /// Gives the account of `from` to `to`, who is the same person under a new number; `from` is forgotten. Returns the
+    /// account; `None` when `from` has none or `to` has one already.
+    pub fn take_over(&self, job: JobKey, from: &str, to: &str, now: Timestamp) -> Result<Option<String>> {
+        let (from, to) = (from.to_owned(), to.to_owned());
+        self.write(move |connection| {
+            let linked = |anchor: &str| -> Result<Option<String>> {
+                let sql = "SELECT target FROM people WHERE job = ?1 AND anchor = ?2";
+                let mut statement = connection.prepare_cached(sql)?;
+                Ok(statement.query_row(params![job.0, anchor], |row| row.get(0)).optional()?.flatten())
+            };
+            let (Some(account), None) = (linked(&from)?, linked(&to)?) else { return Ok(None) };
+            forget(connection, job, &from)?;
+            let sql =
+                "UPDATE people SET target = ?3, in_scope = 1, next_due = ?4 WHERE job = ?1 AND anchor = ?2";
+            if connection.execute(sql, params![job.0, to, account, micros(now)])? == 0 {
+                let sql = "INSERT INTO people (job, anchor, target, in_scope) VALUES (?1, ?2, ?3, 1)";
+                connection.execute(sql, params![job.0, to, account])?;
+            }
+            Ok(Some(account))
+        })
+    }
+
     /// Makes everybody with a record due at `now` (a changed mapping applies to all, spec/inbound-api.md §6.3).
     pub fn make_everybody_due(&self, job: JobKey, now: Timestamp) -> Result<u64> {
         self.write(move |connection| {
@@ -235,16 +270,20 @@ impl Store {
         self.write(move |connection| {
             let mut known = 0;
             for anchor in &anchors {
-                for table in ["pending_references", "escrow"] {
-                    let sql = format!("DELETE FROM {table} WHERE job = ?1 AND anchor = ?2");
-                    connection.prepare_cached(&sql)?.execute(params![job.0, anchor])?;
-                }
-                let sql = "DELETE FROM people WHERE job = ?1 AND anchor = ?2";
-                known += connection.prepare_cached(sql)?.execute(params![job.0, anchor])? as u64;
+                known += forget(connection, job, anchor)?;
             }
             Ok(known)
         })
     }
+}
+
+fn forget(connection: &Connection, job: JobKey, anchor: &str) -> Result<u64> {
+    for table in ["pending_references", "escrow"] {
+        let sql = format!("DELETE FROM {table} WHERE job = ?1 AND anchor = ?2");
+        connection.prepare_cached(&sql)?.execute(params![job.0, anchor])?;
+    }
+    let sql = "DELETE FROM people WHERE job = ?1 AND anchor = ?2";
+    Ok(connection.prepare_cached(sql)?.execute(params![job.0, anchor])? as u64)
 }
 
 /// The three look-ups of one person, prepared once per batch.

@@ -337,6 +337,9 @@ pub(crate) struct ProvisionArgs {
     /// Write to the target.
     #[arg(long)]
     pub(crate) apply: bool,
+    /// The person is the one whom this other number stood for: they keep that account instead of getting another one.
+    #[arg(long = "as", value_name = "OLD_NUMBER", requires = "apply")]
+    pub(crate) same_as: Option<String>,
     /// As if it were that day or moment.
     #[arg(long, value_name = "DATE")]
     pub(crate) as_of: Option<String>,

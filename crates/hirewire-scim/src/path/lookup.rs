@@ -73,6 +73,16 @@ impl AttributePath {
             return found(value);
         }
         let Value::Object(inner) = value else { return Lookup::ContainerAbsent };
+        self.get_below(extension, inner, attribute)
+    }
+
+    /// The attribute within its extension's object.
+    fn get_below<'r>(
+        &self,
+        extension: &Extension,
+        inner: &'r Map<String, Value>,
+        attribute: &str,
+    ) -> Lookup<'r> {
         if self.is_manager() {
             return manager(inner);
         }
@@ -105,6 +115,71 @@ impl AttributePath {
             }
         }
         best
+    }
+}
+
+/// The list element or extension of a record that several attributes share: found once, read often.
+#[derive(Debug, Clone, Copy)]
+pub struct Container<'r>(Around<'r>);
+
+#[derive(Debug, Clone, Copy)]
+enum Around<'r> {
+    /// The selected list element; `None` when there is none.
+    Element(Option<&'r Map<String, Value>>),
+    /// The extension, spelt as the path does and the only one that begins like it.
+    Extension(&'r Map<String, Value>),
+    /// Nothing that could be shared: every attribute is read from the record.
+    Record,
+}
+
+impl AttributePath {
+    /// Whether both attributes stand in the same selected list element or the same extension, so that the
+    /// [`container`](Self::container) of one serves the other.
+    pub fn shares_container(&self, other: &Self) -> bool {
+        match (&self.extension, &other.extension) {
+            (Some(own), Some(other)) => own.urn.eq_ignore_ascii_case(&other.urn),
+            (None, None) => match (self.steps.as_slice(), other.steps.as_slice()) {
+                ([own, _, ..], [theirs, _, ..]) => !own.selector.is_empty() && own == theirs,
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
+    /// What is around the attribute in this record.
+    pub fn container<'r>(&self, record: &'r Value) -> Container<'r> {
+        let Value::Object(members) = record else { return Container(Around::Record) };
+        let around = match (&self.extension, self.steps.as_slice()) {
+            (Some(extension), _) => only_extension(members, &extension.urn),
+            (None, [step, _, ..]) if !step.selector.is_empty() => {
+                let element = member(members, &step.name).and_then(|value| first(value, &step.selector));
+                Around::Element(element.and_then(Value::as_object))
+            }
+            _ => Around::Record,
+        };
+        Container(around)
+    }
+
+    /// As [`get`](Self::get), with the container of this record at hand.
+    pub fn get_within<'r>(&self, container: Container<'r>, record: &'r Value) -> Lookup<'r> {
+        match (container.0, &self.extension) {
+            (Around::Element(None), None) => Lookup::ContainerAbsent,
+            (Around::Element(Some(inner)), None) => follow(inner, self.steps.get(1..).unwrap_or_default()),
+            (Around::Extension(inner), Some(extension)) => match urn::strip(&self.text, &extension.urn) {
+                Some(attribute) if !attribute.is_empty() => self.get_below(extension, inner, attribute),
+                _ => self.get(record),
+            },
+            _ => self.get(record),
+        }
+    }
+}
+
+fn only_extension<'r>(members: &'r Map<String, Value>, urn: &str) -> Around<'r> {
+    let alike = |name: &str| name.get(..urn.len()).is_some_and(|head| head.eq_ignore_ascii_case(urn));
+    let mut found = members.iter().filter(|(name, _)| alike(name));
+    match (found.next(), found.next()) {
+        (Some((name, Value::Object(inner))), None) if name.len() == urn.len() => Around::Extension(inner),
+        _ => Around::Record,
     }
 }
 
@@ -157,19 +232,21 @@ fn follow<'r>(members: &'r Map<String, Value>, steps: &[Step]) -> Lookup<'r> {
 /// The first element that the selector means. A single object instead of a list counts as a list of one
 /// (PowerShell 5.1 flattens lists of one element).
 fn selected<'r>(value: &'r Value, step: &Step, below: &[Step]) -> Lookup<'r> {
-    let elements = match value {
-        Value::Array(elements) => elements.as_slice(),
-        Value::Object(_) => std::slice::from_ref(value),
-        _ => return Lookup::ContainerAbsent,
-    };
-    let Some(element) = elements.iter().find(|element| holds(element, &step.selector)) else {
-        return Lookup::ContainerAbsent;
-    };
+    let Some(element) = first(value, &step.selector) else { return Lookup::ContainerAbsent };
     match (below, element) {
         ([], element) => found(element),
         (_, Value::Object(inner)) => follow(inner, below),
         _ => Lookup::ContainerAbsent,
     }
+}
+
+fn first<'r>(value: &'r Value, selector: &[Condition]) -> Option<&'r Value> {
+    let elements = match value {
+        Value::Array(elements) => elements.as_slice(),
+        Value::Object(_) => std::slice::from_ref(value),
+        _ => return None,
+    };
+    elements.iter().find(|element| holds(element, selector))
 }
 
 fn every<'r>(elements: &'r [Value], below: &[Step]) -> Lookup<'r> {
@@ -205,6 +282,9 @@ pub(super) fn holds(element: &Value, conditions: &[Condition]) -> bool {
 /// means the Boolean.
 fn equals(value: &Value, literal: &Literal) -> bool {
     match (value, literal) {
+        (Value::String(text), Literal::Text(wanted)) if text.is_ascii() && wanted.is_ascii() => {
+            text.eq_ignore_ascii_case(wanted)
+        }
         (Value::String(text), Literal::Text(wanted)) => text.to_lowercase() == wanted.to_lowercase(),
         (Value::Bool(is), Literal::Boolean(wanted)) => is == wanted,
         (Value::Bool(is), Literal::Text(wanted)) => {

@@ -31,7 +31,58 @@ fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
+/// Records with lists, extensions and odd spellings of both.
+fn any_record() -> impl Strategy<Value = Value> {
+    let name = prop::sample::select(vec![
+        "addresses",
+        "Addresses",
+        "emails",
+        "type",
+        "value",
+        "locality",
+        "manager",
+        "department",
+        "Department",
+        "urn:a:b:User",
+        "URN:a:b:user",
+        "urn:a:b:User:department",
+        "urn:a",
+        "b",
+        "x.y",
+    ]);
+    let leaf = prop_oneof![
+        Just(json!("work")),
+        Just(json!("Work")),
+        Just(json!("Ä")),
+        Just(Value::Null),
+        Just(json!(1))
+    ];
+    leaf.prop_recursive(4, 30, 5, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
+            prop::collection::vec((name.clone().prop_map(str::to_owned), inner), 0..6)
+                .prop_map(Value::from_iter),
+        ]
+    })
+}
+
 proptest! {
+    /// Reading beside another attribute is reading.
+    #[test]
+    fn a_shared_container_changes_nothing(record in any_record()) {
+        let paths: Vec<AttributePath> = [
+            r#"addresses[type eq "work"].locality"#, r#"addresses[type eq "work"].value"#, r#"addresses[type eq "work"].x.y"#,
+            r#"addresses[type eq "work"]"#, "urn:a:b:User:department", "URN:A:B:User:manager", "urn:a:b:User:manager.value",
+            "urn:a:b:User", "urn:a:b:User:x.y", "emails.value", "addresses",
+        ].into_iter().map(AttributePath::of_attribute).collect();
+        for first in &paths {
+            let container = first.container(&record);
+            for path in paths.iter().filter(|path| first.shares_container(path)) {
+                prop_assert_eq!(path.get_within(container, &record), path.get(&record), "{} beside {}", path, first);
+            }
+        }
+    }
+
     #[test]
     fn no_bytes_cause_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         let _ = parse_bulk(&bytes, &Mode::Strict);

@@ -99,6 +99,7 @@ pub(crate) fn linked(anchor: &str, target: &str) -> PersonResult {
             in_scope: true,
             next_due: None,
             parts: None,
+            name_key: None,
         }),
         ..PersonResult::new(anchor)
     }

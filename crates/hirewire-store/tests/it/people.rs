@@ -27,7 +27,14 @@ fn people_are_remembered_and_found() {
 
     // A write without a record keeps the record; each link change does what it says.
     let write = |link, due| PersonResult {
-        person: Some(PersonWrite { record: None, link, in_scope: false, next_due: due, parts: None }),
+        person: Some(PersonWrite {
+            record: None,
+            link,
+            in_scope: false,
+            next_due: due,
+            parts: None,
+            name_key: None,
+        }),
         ..PersonResult::new("1")
     };
     for (link, want) in [

@@ -167,7 +167,7 @@ pub(crate) fn stops() -> Vec<Entry> {
 }
 
 /// This program's own words.
-pub(crate) const OURS: [(&str, &str, &str); 4] = [
+pub(crate) const OURS: [(&str, &str, &str); 10] = [
     (
         "MissingFromExport",
         "A person who was in earlier exports is not in this full export.",
@@ -182,6 +182,36 @@ pub(crate) const OURS: [(&str, &str, &str); 4] = [
         "HeldByThreshold",
         "More accounts would have changed in one cycle than the limits allow.",
         "Read the plan; if it is right, `hirewire approve CYCLE`.",
+    ),
+    (
+        "PossibleRehire",
+        "A joiner has the name of somebody who is known under another number, and the same birth date, e-mail address or home address.",
+        "The same person: `hirewire provision NEW --as OLD --apply` before the sync, so that they keep their account. Somebody else: nothing.",
+    ),
+    (
+        "ActiveMissing",
+        "The record says nothing about `active`.",
+        "Send it, or choose with `missing_active` of the job what its absence means.",
+    ),
+    (
+        "ReferenceUnresolved",
+        "A reference, such as the manager, names somebody who has no account; the earlier one stays.",
+        "Nothing when that person is still to come: the reference is written then. Else correct the number.",
+    ),
+    (
+        "DateWithoutTime",
+        "A date without a time was taken as 00:00 in the time zone of the project.",
+        "Nothing, or send date and time.",
+    ),
+    (
+        "LifecycleSetting",
+        "A time zone or a number of days of a record could not be read; the project's own was used.",
+        "Correct it in the source.",
+    ),
+    (
+        "LifecycleOrder",
+        "The last day lies before the first: the account is never active.",
+        "Correct one of the dates in the source.",
     ),
     ("Unchanged", "Nothing of the person changed since the last run.", "Nothing."),
 ];

@@ -304,8 +304,11 @@ pub(crate) fn provision(
     let context = if arguments.apply { Context::open(global)? } else { Context::open_for_reading(global)? };
     let job = context.job(context.job_name(arguments.job.job.as_deref())?)?;
     let _turn = arguments.apply.then(|| turn::take(job.key));
-    let anchor = find(&context, &job, &arguments.person)?;
     let now = crate::clock::moment(arguments.as_of.as_deref(), &context.time_zone())?;
+    if let Some(old) = &arguments.same_as {
+        return take_over(&context, &job, old, &arguments.person, now, global, printer);
+    }
+    let anchor = find(&context, &job, &arguments.person)?;
     let runner = job.runner(&context.store);
     let examined = cycle::block_on(runner.examine(&anchor, now))?;
     let report = arguments
@@ -334,6 +337,35 @@ pub(crate) fn provision(
     match report {
         Some(report) => printer.line(&format!("written by cycle {}", report.cycle.unwrap_or_default())),
         None => printer.line("nothing was written; --apply writes it"),
+    }
+}
+
+/// Somebody came back under a new number and keeps the account of the old one.
+fn take_over(
+    context: &Context,
+    job: &OpenJob<'_>,
+    old: &str,
+    new: &str,
+    now: jiff::Timestamp,
+    global: &Global,
+    printer: &mut Printer,
+) -> Result<(), Report> {
+    let old = find(context, job, old)?;
+    let Some(account) = context.store.take_over(job.key, &old, new, now)? else {
+        return Err(Report::new(format!("the account of {old} cannot become that of {new}")).help(
+            "the old number must have an account, the new one none: `hirewire explain NUMBER` shows both",
+        ));
+    };
+    // Their record comes with the next export, unless it is here already.
+    let runner = job.runner(&context.store);
+    let report = cycle::block_on(runner.run_again(vec![new.to_owned()], now, CycleKind::OnDemand))?;
+    match global.output {
+        Output::Json => printer.json(&json!({
+            "anchor": new, "formerly": old, "account": account, "applied": true, "cycle": report.cycle,
+        })),
+        Output::Text => printer.line(&format!(
+            "{new} has the account {account} of {old} now; `hirewire explain {new}` shows it, the next sync brings it up to date"
+        )),
     }
 }
 
