@@ -524,7 +524,7 @@ fn manager_of(record: &Value) -> Option<String> {
 }
 
 /// Applies a pure function to each item on all processors; the results keep the order.
-fn parallel<I: Send, O: Send>(items: Vec<I>, work: impl Fn(I) -> O + Sync) -> Vec<O> {
+pub(crate) fn parallel<I: Send, O: Send>(items: Vec<I>, work: impl Fn(I) -> O + Sync) -> Vec<O> {
     let threads = threads();
     if threads == 1 || items.len() < 64 {
         return items.into_iter().map(work).collect();

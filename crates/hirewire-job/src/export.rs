@@ -94,8 +94,8 @@ impl<T: Target> Run<'_, '_, T> {
         }
         let (indexes, steps): (Vec<usize>, Vec<Step>) = steps.into_iter().unzip();
         let answers = self.runner.target.apply(&steps).await;
-        for ((at, step), answer) in indexes.into_iter().zip(&steps).zip(answers) {
-            match self.verified(step, answer).await {
+        for ((at, step), answer) in indexes.into_iter().zip(steps).zip(answers) {
+            match self.verified(&step, answer).await {
                 Ok(applied) => {
                     self.company.recent.note(step, &applied.anchor);
                     exported[at].anchor = Some(applied.anchor);

@@ -42,7 +42,7 @@ pub fn fingerprints(store: &Store, name: &str) -> Result<Fingerprints, JobError>
 }
 
 /// Writes a source's fingerprints anew.
-pub fn keep_fingerprints(store: &Store, name: &str, known: &Fingerprints) -> Result<(), JobError> {
+fn keep_fingerprints(store: &Store, name: &str, known: &Fingerprints) -> Result<(), JobError> {
     Ok(store.replace_fingerprints(name, known.segments(SEGMENT))?)
 }
 

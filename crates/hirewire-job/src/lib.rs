@@ -31,7 +31,7 @@ pub use approve::Approved;
 pub use decide::Examined;
 pub use document::{Basis, PersonPlan, PlanAction, PlanDocument, PlannedChange, Totals, Warning};
 pub use error::JobError;
-pub use feed::{Feed, fingerprint_name, fingerprints, keep_fingerprints, origin};
+pub use feed::{Feed, fingerprint_name, fingerprints, origin};
 pub use guard::{Guard, first_load};
 pub use people::{Cause, Item};
 pub use precedence::{Place, Precedence};

@@ -18,13 +18,15 @@ pub(crate) struct Recent {
 struct Written {
     created: bool,
     deleted: bool,
-    /// Attribute → the value written last; `None` for cleared.
+    /// What the account was created with.
+    first: Attributes,
+    /// Attribute → the value written later; `None` for cleared.
     values: HashMap<String, Option<AttributeValue>>,
 }
 
 impl Recent {
     /// Notes a step that the target has confirmed.
-    pub(crate) fn note(&mut self, step: &Step, anchor: &str) {
+    pub(crate) fn note(&mut self, step: Step, anchor: &str) {
         if !self.accounts.contains_key(anchor) {
             self.order.push_back(anchor.to_owned());
             if self.order.len() > KEPT
@@ -37,12 +39,12 @@ impl Recent {
         match step {
             Step::Create { attributes } => {
                 written.created = true;
-                written.values =
-                    attributes.iter().map(|(name, value)| (name.clone(), Some(value.clone()))).collect();
+                written.values.clear();
+                written.first = attributes;
             }
             Step::Update { changes, .. } => {
                 for change in changes {
-                    written.values.insert(change.attribute.clone(), change.new.clone());
+                    written.values.insert(change.attribute, change.new);
                 }
             }
             Step::Delete { .. } => written.deleted = true,
@@ -59,6 +61,9 @@ impl Recent {
         let created =
             || Account { anchor: anchor.to_owned(), soft_deleted: false, attributes: Attributes::new() };
         let mut account = shown.or_else(|| written.created.then(created))?;
+        for (name, value) in written.first.iter().filter(|(name, _)| wanted.contains(name)) {
+            account.attributes.insert(name.clone(), value.clone());
+        }
         for (name, value) in written.values.iter().filter(|(name, _)| wanted.contains(name)) {
             match value {
                 Some(value) => account.attributes.insert(name.clone(), value.clone()),

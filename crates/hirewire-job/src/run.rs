@@ -13,6 +13,7 @@ use hirewire_store::{
 };
 use jiff::Timestamp;
 
+use crate::decide::parallel;
 use crate::document::PlanDocument;
 use crate::error::JobError;
 use crate::guard::Guard;
@@ -355,20 +356,24 @@ impl<T: Target> Run<'_, '_, T> {
         let duration = i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX) / count.max(1);
         let before =
             (self.counts, self.document.totals, self.document.people.len(), self.document.warnings.len());
-        let mut people = Vec::with_capacity(decided.len());
-        let mut relinked: Vec<(String, Option<String>, Option<String>)> = Vec::new();
-        for ((decided, held), exported) in decided.into_iter().zip(held).zip(exported) {
-            report::add(&mut self.document, runner.schema, &decided, &|_| false, self.listing);
+        let mut links = Vec::with_capacity(decided.len());
+        for ((decided, held), exported) in decided.iter().zip(&held).zip(&exported) {
+            report::add(&mut self.document, runner.schema, decided, &|_| false, self.listing);
             let waits = decided.plan.references.iter().any(|r| r.status == ReferenceStatus::Pending);
             if waits && decided.plan.action == Action::Skip {
                 self.only_waiting.insert(decided.known.anchor().to_owned());
             }
             if !held {
-                self.supersede(&decided);
+                self.supersede(decided);
             }
-            self.count(&decided, held, &exported);
-            let old = decided.known.link.as_ref().map(|link| link.target_anchor.clone());
-            let result = self.result(decided, held, exported, duration);
+            self.count(decided, *held, exported);
+            links.push(decided.known.link.as_ref().map(|link| link.target_anchor.clone()));
+        }
+        let dealt: Vec<_> = decided.into_iter().zip(held).zip(exported).collect();
+        let mut people =
+            parallel(dealt, |((decided, held), exported)| self.result(decided, held, exported, duration));
+        let mut relinked: Vec<(String, Option<String>, Option<String>)> = Vec::new();
+        for (result, old) in people.iter().zip(links) {
             relinked.extend(result.person.as_ref().and_then(|person| match &person.link {
                 LinkChange::Keep => None,
                 LinkChange::Set(now) => Some((result.anchor.clone(), old, Some(now.clone()))),
@@ -377,7 +382,6 @@ impl<T: Target> Run<'_, '_, T> {
             if let EscrowChange::Put(escrow) = &result.escrow {
                 *self.failures.entry(escrow.code.clone()).or_default() += 1;
             }
-            people.push(result);
         }
         self.bereaved(&mut people)?;
         let committed = runner.store.commit_batch(BatchResult {

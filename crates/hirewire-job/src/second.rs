@@ -70,7 +70,7 @@ impl<T: Target> Run<'_, '_, T> {
                 return Err(JobError::Target(error));
             }
             if answer.is_ok() {
-                self.company.recent.note(step, anchor);
+                self.company.recent.note(step.clone(), anchor);
             }
             people.push(self.referred(&references, &state, anchor, changes, &answer));
         }

@@ -82,6 +82,8 @@ pub(crate) struct Pass<'p> {
     unattributed: usize,
     /// The key column is missing: nothing can be said about anybody.
     keyless: bool,
+    /// No header says which columns there are; the records do.
+    headless: bool,
     parsed: usize,
     present: Vec<bool>,
     pub(crate) scan: Scan,
@@ -121,6 +123,7 @@ impl<'p> Pass<'p> {
             starts: Vec::new(),
             unattributed: 0,
             keyless: false,
+            headless: false,
             parsed: 0,
             present: vec![false; layout.columns.len()],
             scan: Scan { as_of, ..Scan::default() },
@@ -391,7 +394,7 @@ impl<'p> Pass<'p> {
             let message = format!(
                 "file {}: neither a byte order mark nor valid UTF-8; read as {}, which is a guess",
                 file + 1,
-                facts.encoding.name()
+                facts.charset.name()
             );
             push(
                 &mut self.scan.warnings,
@@ -403,6 +406,7 @@ impl<'p> Pass<'p> {
     /// `false` when nothing can be read.
     fn tell_about_header(&mut self, file: u32, reader: &RecordReader, missing: &[usize]) -> bool {
         if reader.is_json() {
+            self.headless = true;
             return true;
         }
         if reader.header.is_empty() {
@@ -745,6 +749,10 @@ impl<'p> Pass<'p> {
             .map(|(_, c)| c.name.clone())
             .collect();
         if self.parsed == 0 || unchanged > 0 {
+            if self.headless {
+                // Records that stand as they stood were not looked into.
+                self.scan.columns = self.known.columns().to_vec();
+            }
             return;
         }
         for name in absent {
@@ -757,6 +765,9 @@ impl<'p> Pass<'p> {
             } else if !self.scan.stops.iter().any(|s| s.code == StopCode::ColumnMissing) {
                 self.warn_column(WarningCode::ColumnAbsent, &name, "is in no record");
             }
+        }
+        if !self.headless {
+            return;
         }
         for (present, column) in self.present.iter().zip(&self.layout.columns) {
             let hashed = hash(self.known.seed(), column.name.as_bytes());

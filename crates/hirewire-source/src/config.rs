@@ -17,7 +17,7 @@ pub struct SourceConfig {
     /// How the file is written; `auto` looks at its name and first bytes.
     #[serde(skip_serializing_if = "is_default")]
     pub format: Format,
-    /// Name of the character encoding (`utf-8`, `windows-1252`, `utf-16le` …). Without it: byte order mark,
+    /// Name of the character encoding (`utf-8`, `windows-1252`, `utf-16le`, `cp850`, `cp437`, `cp852`, `macintosh` …). Without it: byte order mark,
     /// then valid UTF-8, then a guess that is reported.
     #[serde(skip_serializing_if = "is_default")]
     pub encoding: Option<String>,

@@ -258,10 +258,10 @@ impl DelimitedReader {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use encoding_rs::UTF_8;
+    use crate::charset::Charset;
 
     fn read(text: &str, delimiter: &str, quote: Option<u8>, columns: usize) -> Vec<String> {
-        let stream = TextStream::new(Box::new(io::Cursor::new(text.as_bytes().to_vec())), UTF_8);
+        let stream = TextStream::new(Box::new(io::Cursor::new(text.as_bytes().to_vec())), Charset::UTF_8);
         let dialect = Dialect { delimiter: delimiter.into(), quote, backslash: text.contains('\\') };
         let mut reader = DelimitedReader::new(stream, dialect.clone());
         reader.columns = columns;

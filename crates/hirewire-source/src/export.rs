@@ -251,22 +251,32 @@ impl Export {
         Ok(rejects)
     }
 
-    /// After the export was applied: moves the files to `archive`, and keeps what was rejected in `reject`: why as
-    /// `NAME.STAMP.errors.csv`, the rows as they stand as `NAME.STAMP.rejected.csv` (`.ndjson` for JSON).
-    /// `stamp` becomes part of the names, such as `20250304T060000Z`. Gives back where things are now.
-    pub fn finish(&self, rejects: &[Reject], stamp: &str) -> Result<Vec<PathBuf>, SourceError> {
+    /// After the export was applied: keeps what was rejected in `reject`: why as `NAME.STAMP.errors.csv`, the rows as they
+    /// stand as `NAME.STAMP.rejected.csv` (`.ndjson` for JSON). `stamp` becomes part of the names, such as
+    /// `20250304T060000Z`. Gives back where things are now.
+    pub fn keep_rejected(&self, rejects: &[Reject], stamp: &str) -> Result<Vec<PathBuf>, SourceError> {
         let mut places = Vec::new();
         if let (Some(folder), false) = (&self.config.reject, rejects.is_empty()) {
             let folder = self.base_dir.join(folder);
             places.push(write_errors(&folder, &self.paths, rejects, stamp)?);
             places.extend(write_rows(&self.facts, &self.config, rejects, &folder, stamp)?);
         }
-        if let (Some(folder), None) = (&self.config.archive, &self.spool) {
-            for path in &self.paths {
-                places.push(file_away(path, &self.base_dir.join(folder), stamp)?);
-            }
-        }
         Ok(places)
+    }
+
+    /// Once nobody needs the files any more: moves them to `archive`, where there is one. Names as in [`Self::keep_rejected`].
+    pub fn archive(&self, stamp: &str) -> Result<Vec<PathBuf>, SourceError> {
+        match (&self.config.archive, &self.spool) {
+            (Some(folder), None) => {
+                self.paths.iter().map(|path| file_away(path, &self.base_dir.join(folder), stamp)).collect()
+            }
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// Whether a pattern found the files.
+    pub fn was_found(&self) -> bool {
+        self.found
     }
 
     /// After the export was refused: keeps the list of what was wrong in `reject`, and moves files that a pattern found

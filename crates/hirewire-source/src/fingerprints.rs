@@ -88,6 +88,11 @@ impl Fingerprints {
         self.columns = columns;
     }
 
+    /// Nobody, with this seed and the columns of an export: what a segment needs that says nothing but which columns there were.
+    pub fn with_columns(&self, columns: Vec<u64>) -> Self {
+        Self { seed: self.seed, entries: Vec::new(), columns }
+    }
+
     /// Adds and replaces entries; the last one of a key counts.
     pub fn update(&mut self, mut entries: Vec<Entry>) {
         if entries.is_empty() {

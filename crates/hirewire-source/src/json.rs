@@ -432,10 +432,10 @@ impl Walk<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use encoding_rs::UTF_8;
+    use crate::charset::Charset;
 
     fn records(text: &str, path: Option<&str>) -> (Vec<String>, bool) {
-        let stream = TextStream::new(Box::new(io::Cursor::new(text.as_bytes().to_vec())), UTF_8);
+        let stream = TextStream::new(Box::new(io::Cursor::new(text.as_bytes().to_vec())), Charset::UTF_8);
         let mut reader = JsonReader::new(stream, path);
         let mut all = Vec::new();
         while let Some(line) = reader.next().unwrap() {

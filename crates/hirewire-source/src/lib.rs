@@ -9,6 +9,7 @@
 
 mod batches;
 mod changes;
+mod charset;
 mod clean;
 mod config;
 mod dates;

@@ -1,5 +1,6 @@
 //! One file of an export as a stream of records, whatever its format.
 
+use crate::charset::Charset;
 use crate::clean::normal_name;
 use crate::config::{Format, Header, Presence, Quote, SourceConfig};
 use crate::delimited::{Cells, DelimitedReader, Dialect, Found};
@@ -10,7 +11,7 @@ use crate::layout::Layout;
 use crate::row::{Fault, Places, Row};
 use crate::shape::{declared_delimiter, delimiter_named, delimiter_of, format_of};
 use crate::sheet::{SEPARATOR, SheetReader};
-use crate::text::{Certainty, TextStream, detect, named};
+use crate::text::{Certainty, TextStream, detect};
 use encoding_rs::Encoding;
 use std::collections::HashMap;
 use std::fs::File;
@@ -22,7 +23,7 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Facts {
     pub(crate) path: PathBuf,
     pub(crate) format: Format,
-    pub(crate) encoding: &'static Encoding,
+    pub(crate) charset: Charset,
     pub(crate) certainty: Certainty,
     pub(crate) dialect: Dialect,
     pub(crate) delimiter_sure: bool,
@@ -46,7 +47,7 @@ impl Facts {
         let mut facts = Self {
             path: path.to_path_buf(),
             format,
-            encoding: encoding_rs::UTF_8,
+            charset: Charset::UTF_8,
             certainty: Certainty::Configured,
             dialect: Dialect { delimiter: vec![SEPARATOR], quote: None, backslash: false },
             delimiter_sure: true,
@@ -55,21 +56,21 @@ impl Facts {
         if format == Format::Xlsx {
             return Ok(facts);
         }
-        (facts.encoding, facts.certainty) = match (Encoding::for_bom(&head), &config.encoding) {
-            (Some((encoding, _)), _) => (encoding, Certainty::Mark),
+        (facts.charset, facts.certainty) = match (Encoding::for_bom(&head), &config.encoding) {
+            (Some((encoding, _)), _) => (Charset::Web(encoding), Certainty::Mark),
             (None, Some(label)) => {
-                let encoding = named(label).ok_or_else(|| SourceError::Config {
+                let charset = Charset::named(label).ok_or_else(|| SourceError::Config {
                     setting: "encoding".into(),
                     message: format!(
-                        "`{label}` is no known encoding; write for instance `utf-8` or `windows-1252`"
+                        "`{label}` is no known encoding; write for instance `utf-8`, `windows-1252` or `cp850`"
                     ),
                 })?;
-                (encoding, Certainty::Configured)
+                (charset, Certainty::Configured)
             }
             (None, None) => detect(File::open(path).map_err(fail)?).map_err(fail)?,
         };
         if format == Format::Csv {
-            let (text, _) = facts.encoding.decode_with_bom_removal(&head);
+            let text = facts.charset.decode(&head);
             facts.dialect.backslash = config.quote == Quote::Backslash;
             facts.dialect.quote = match config.quote {
                 Quote::Double | Quote::Backslash => Some(b'"'),
@@ -95,7 +96,7 @@ impl Facts {
 
     fn stream(&self) -> Result<TextStream, SourceError> {
         let file = File::open(&self.path).map_err(|e| read_error(&self.path, e))?;
-        Ok(TextStream::new(Box::new(file), self.encoding))
+        Ok(TextStream::new(Box::new(file), self.charset))
     }
 }
 

@@ -14,8 +14,7 @@ pub(crate) fn format_of(path: &Path, head: &[u8]) -> Format {
         return Format::Ndjson;
     }
     let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
-    let wide: Vec<u8> =
-        text.iter().copied().filter(|b| *b != 0 && *b != 0xff && *b != 0xfe).take(4096).collect();
+    let wide: Vec<u8> = text.iter().copied().filter(|b| *b != 0 && *b != 0xff && *b != 0xfe).collect();
     let start = wide.trim_ascii_start();
     match start.first() {
         Some(b'[') if end == "json" || start[1..].trim_ascii_start().starts_with(b"{") => Format::Json,
@@ -24,9 +23,7 @@ pub(crate) fn format_of(path: &Path, head: &[u8]) -> Format {
             let whole = serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(line);
             match whole {
                 Ok(record)
-                    if !record
-                        .values()
-                        .any(|v| v.as_array().is_some_and(|a| a.first().is_some_and(|e| e.is_object())))
+                    if !wraps_people(&record, line.len())
                         || start[line.len()..].trim_ascii_start().starts_with(b"{") =>
                 {
                     Format::Ndjson
@@ -35,6 +32,28 @@ pub(crate) fn format_of(path: &Path, head: &[u8]) -> Format {
             }
         }
         _ => Format::Csv,
+    }
+}
+
+/// Whether an object is the wrapper of an array of people (`{"data": {"workers": [{…}]}}`) rather than a person.
+fn wraps_people(record: &serde_json::Map<String, serde_json::Value>, length: usize) -> bool {
+    record.values().any(is_list) || record.values().any(|value| longest_list(value, 4) * 2 > length)
+}
+
+fn is_list(value: &serde_json::Value) -> bool {
+    value.as_array().is_some_and(|a| a.first().is_some_and(serde_json::Value::is_object))
+}
+
+/// Bytes of the longest array of objects within a value, some levels deep.
+fn longest_list(value: &serde_json::Value, depth: usize) -> usize {
+    if is_list(value) {
+        return value.to_string().len();
+    }
+    match value.as_object() {
+        Some(members) if depth > 0 => {
+            members.values().map(|v| longest_list(v, depth - 1)).max().unwrap_or_default()
+        }
+        _ => 0,
     }
 }
 
@@ -105,6 +124,16 @@ mod tests {
             ("a.txt", "{\"a\":1}\n{\"a\":2}\n", Format::Ndjson),
             ("a", "{\"employees\": [\n{\"a\":1}", Format::Json),
             ("a", "{\"employees\":[{\"a\":1}]}", Format::Json),
+            (
+                "a",
+                "{\"meta\":{\"page\":1},\"data\":{\"workers\":[{\"a\":1,\"b\":\"x\"},{\"a\":2,\"b\":\"y\"},{\"a\":3}]}}",
+                Format::Json,
+            ),
+            (
+                "a",
+                "{\"id\":\"1\",\"person\":{\"name\":\"Ada Moreau\",\"mails\":[{\"a\":1}]},\"title\":\"Clerk\"}",
+                Format::Ndjson,
+            ),
             ("a", "[{\"a\":1}]", Format::Json),
             ("a", " [\n {", Format::Json),
             ("a.xlsx", "PK\u{3}\u{4}", Format::Xlsx),

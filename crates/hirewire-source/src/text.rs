@@ -2,12 +2,15 @@
 //!
 //! Order of belief: byte order mark, configured encoding, valid UTF-8, guess (reported). spec/sources.md §5.1.
 
+use crate::charset::{Charset, Pieces};
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
-use encoding_rs::{CoderResult, Decoder, Encoding, UTF_8, UTF_16BE, UTF_16LE};
+use encoding_rs::{CoderResult, Encoding, UTF_16BE, UTF_16LE};
 use std::io::{self, Read};
 use std::ops::Range;
 
 const CHUNK: usize = 1 << 17;
+/// Bytes of which words are made to tell code pages apart.
+const SAMPLE: usize = 1 << 18;
 
 /// How sure the encoding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,33 +25,22 @@ pub(crate) enum Certainty {
     Guessed,
 }
 
-/// The encoding named by a setting.
-pub(crate) fn named(label: &str) -> Option<&'static Encoding> {
-    let label = label.trim().to_ascii_lowercase();
-    let label = match label.as_str() {
-        "ansi" => "windows-1252",
-        "utf16" => "utf-16",
-        "utf-8-sig" | "utf8-bom" | "utf-8-bom" => "utf-8",
-        other => other.strip_prefix("cp").filter(|n| n.starts_with("125")).map_or(other, |_| other),
-    };
-    Encoding::for_label(label.as_bytes())
-}
-
 /// Reads a whole input to find its encoding, with little memory.
-pub(crate) fn detect(mut input: impl Read) -> io::Result<(&'static Encoding, Certainty)> {
+pub(crate) fn detect(mut input: impl Read) -> io::Result<(Charset, Certainty)> {
     let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
     let mut buffer = vec![0; CHUNK];
     let mut kept = 0;
+    let mut sample = Vec::new();
     let (mut good, mut bad, mut total, mut fed) = (0usize, 0usize, 0usize, 0usize);
     loop {
         let read = input.read(&mut buffer[kept..])?;
         let filled = kept + read;
         if total == 0 {
             if let Some((encoding, _)) = Encoding::for_bom(&buffer[..filled]) {
-                return Ok((encoding, Certainty::Mark));
+                return Ok((Charset::Web(encoding), Certainty::Mark));
             }
             if let Some(encoding) = zero_bytes(&buffer[..filled]) {
-                return Ok((encoding, Certainty::Valid));
+                return Ok((Charset::Web(encoding), Certainty::Valid));
             }
         }
         total += read;
@@ -81,6 +73,7 @@ pub(crate) fn detect(mut input: impl Read) -> io::Result<(&'static Encoding, Cer
         if bad > 0 && fed < 4 << 20 {
             detector.feed(&buffer[..filled - kept], last);
             fed += filled;
+            words(&buffer[..filled - kept], &mut sample);
         }
         buffer.copy_within(filled - kept..filled, 0);
         if last {
@@ -88,9 +81,20 @@ pub(crate) fn detect(mut input: impl Read) -> io::Result<(&'static Encoding, Cer
         }
     }
     if bad == 0 || good > bad * 8 {
-        return Ok((UTF_8, Certainty::Valid));
+        return Ok((Charset::UTF_8, Certainty::Valid));
     }
-    Ok((detector.guess(None, Utf8Detection::Deny), Certainty::Guessed))
+    let guess = detector.guess(None, Utf8Detection::Deny);
+    Ok((Charset::plausible(guess, &sample), Certainty::Guessed))
+}
+
+/// Adds the lines that are no ASCII, as long as they are few.
+fn words(bytes: &[u8], sample: &mut Vec<u8>) {
+    for line in bytes.split_inclusive(|b| *b == b'\n').filter(|line| !line.is_ascii()) {
+        if sample.len() + line.len() > SAMPLE {
+            return;
+        }
+        sample.extend_from_slice(line);
+    }
 }
 
 fn non_ascii(bytes: &[u8]) -> usize {
@@ -110,7 +114,7 @@ fn zero_bytes(head: &[u8]) -> Option<&'static Encoding> {
 /// Decoded text with a window that grows as far as one record needs.
 pub(crate) struct TextStream {
     input: Box<dyn Read + Send>,
-    decoder: Option<Decoder>,
+    decoder: Option<Pieces>,
     undecoded: Vec<u8>,
     input_ended: bool,
     first: bool,
@@ -120,11 +124,10 @@ pub(crate) struct TextStream {
 }
 
 impl TextStream {
-    pub(crate) fn new(input: Box<dyn Read + Send>, encoding: &'static Encoding) -> Self {
-        let decoder = (encoding != UTF_8).then(|| encoding.new_decoder_with_bom_removal());
+    pub(crate) fn new(input: Box<dyn Read + Send>, charset: Charset) -> Self {
         Self {
             input,
-            decoder,
+            decoder: charset.decoder(),
             undecoded: Vec::new(),
             input_ended: false,
             first: true,
@@ -214,8 +217,8 @@ impl TextStream {
         loop {
             self.room();
             let Some(decoder) = &mut self.decoder else { return Ok(()) };
-            let (result, consumed, written, _) =
-                decoder.decode_to_utf8(&self.undecoded, &mut self.buffer[self.end..], last);
+            let (result, consumed, written) =
+                decoder.decode(&self.undecoded, &mut self.buffer[self.end..], last);
             self.undecoded.drain(..consumed);
             self.end += written;
             if result == CoderResult::InputEmpty {
@@ -230,7 +233,7 @@ impl TextStream {
 mod tests {
     use super::*;
 
-    fn all(bytes: &[u8], encoding: &'static Encoding) -> String {
+    fn all(bytes: &[u8], encoding: Charset) -> String {
         let mut stream = TextStream::new(Box::new(io::Cursor::new(bytes.to_vec())), encoding);
         let mut text = Vec::new();
         while !stream.ended() {
@@ -268,6 +271,6 @@ mod tests {
     fn a_broken_byte_among_much_utf8_stays_utf8() {
         let mut bytes = "Müller;Größe;Straße;Käthe;Jürgen\n".repeat(20).into_bytes();
         bytes.extend_from_slice(b"M\xfcller\n");
-        assert_eq!(detect(&bytes[..]).unwrap().0, UTF_8);
+        assert_eq!(detect(&bytes[..]).unwrap().0, Charset::UTF_8);
     }
 }

@@ -18,6 +18,9 @@ use crate::references::{self, NewReference};
 use crate::store::Store;
 use crate::time::micros;
 
+/// People from which on a second thread pays.
+const WORTH_A_THREAD: usize = 256;
+
 /// The outcome of one batch. People are written in the order given; one target account may pass from one person to
 /// another within a batch when the one that loses it comes first.
 #[derive(Debug, Clone)]
@@ -150,8 +153,7 @@ impl Store {
     pub fn commit_batch(&self, batch: BatchResult) -> Result<Committed> {
         let ids = self.ids();
         // Serialized here, so that the writer's thread only writes.
-        let logs =
-            batch.people.iter().map(|person| Stored::all(&person.log, ids)).collect::<Result<Vec<_>>>()?;
+        let logs = serialized(&batch.people, ids)?;
         self.write(move |connection| commit(connection, &batch, &logs, ids))
     }
 
@@ -192,6 +194,23 @@ impl Store {
             }
         })
     }
+}
+
+/// The log entries of each person in the form of their rows; half of the people of a large batch on another thread.
+fn serialized(people: &[PersonResult], ids: IdCoder) -> Result<Vec<Vec<Stored>>> {
+    let all = |people: &[PersonResult]| -> Result<Vec<Vec<Stored>>> {
+        people.iter().map(|person| Stored::all(&person.log, ids)).collect()
+    };
+    if people.len() < WORTH_A_THREAD {
+        return all(people);
+    }
+    let (mine, theirs) = people.split_at(people.len() / 2);
+    std::thread::scope(|scope| {
+        let theirs = scope.spawn(|| all(theirs));
+        let mut logs = all(mine)?;
+        logs.extend(theirs.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
+        Ok(logs)
+    })
 }
 
 fn commit(

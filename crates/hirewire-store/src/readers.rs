@@ -38,7 +38,7 @@ impl Readers {
                     Some(connection) => connection,
                     None => open(path)?,
                 };
-                let result = work(&connection);
+                let result = as_of_one_moment(&connection, work);
                 let mut idle = idle.lock().unwrap_or_else(PoisonError::into_inner);
                 if idle.len() < KEPT {
                     idle.push(connection);
@@ -47,6 +47,15 @@ impl Readers {
             }
         }
     }
+}
+
+/// Runs all statements of `work` in one transaction: what they see fits together, and the file is locked once instead of
+/// once a statement.
+fn as_of_one_moment<T>(connection: &Connection, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+    connection.prepare_cached("BEGIN")?.execute([])?;
+    let result = work(connection);
+    connection.prepare_cached("COMMIT")?.execute([])?;
+    result
 }
 
 pub(crate) fn open(path: &std::path::Path) -> Result<Connection> {

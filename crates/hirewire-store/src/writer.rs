@@ -19,7 +19,7 @@ const MOST: usize = 512;
 /// Longest wait for callers who were answered together last time and probably come again at once.
 const LINGER: Duration = Duration::from_micros(500);
 /// After this long without work the write-ahead log is copied into the database.
-const QUIET: Duration = Duration::from_millis(200);
+const QUIET: Duration = Duration::from_secs(1);
 
 type Answer = Box<dyn FnOnce(Result<()>) + Send>;
 /// Given the open transaction, or the reason why there is none; says whether it went well.

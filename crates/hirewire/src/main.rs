@@ -1,4 +1,5 @@
 //! The command line and the process: reads the project folder, wires the rooms, prints.
+mod archive;
 mod cli;
 mod clock;
 mod commands;

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
-use hirewire_source::Export;
+use hirewire_source::find_files;
 use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -81,11 +81,13 @@ fn look(global: &Global, job: &str) -> Seen {
     let Some(section) = context.project.file.job.get(job) else { return Seen::new() };
     let mut seen = Seen::new();
     for (_, source) in context.project.sources_of(section) {
-        // No file yet, or one that cannot be read now: there is nothing to apply.
-        let Ok(export) = Export::open(source, &context.project.folder) else { continue };
-        for path in export.files() {
-            if let Ok(data) = std::fs::metadata(path) {
-                seen.push((path.clone(), data.len(), data.modified().ok()));
+        for entry in source.files.entries().iter().filter(|entry| *entry != "-") {
+            // No file yet: there is nothing to apply.
+            let Ok(files) = find_files(&context.project.folder, entry) else { continue };
+            for path in files {
+                if let Ok(data) = std::fs::metadata(&path) {
+                    seen.push((path, data.len(), data.modified().ok()));
+                }
             }
         }
     }

@@ -42,6 +42,8 @@ pub struct Proposal {
     pub config: SourceConfig,
     /// Reasons, in the order in which a person would ask.
     pub guesses: Vec<Guess>,
+    /// All columns of the file, in order.
+    pub names: Vec<String>,
 }
 
 /// Proposes the settings for a file, from its first 20,000 rows. `files` of the proposal is the path as given.
@@ -54,5 +56,5 @@ pub fn sniff(file: &Path) -> Result<Proposal, SourceError> {
     let columns: Vec<column::Seen> = (0..table.names.len()).map(|at| column::Seen::of(&table, at)).collect();
     let roles = roles::assign(&columns, table.headless);
     propose::propose(&columns, &roles, &mut config, &mut guesses);
-    Ok(Proposal { config, guesses })
+    Ok(Proposal { config, guesses, names: table.names })
 }

@@ -68,7 +68,13 @@ pub(crate) fn assign(columns: &[Seen], headless: bool) -> Roles {
         (roles.get(Role::First), roles.get(Role::Preferred).filter(|c| columns[*c].coverage() > 0.9))
     {
         roles.columns.remove(&Role::Preferred);
-        roles.columns.insert(Role::First, called);
+        // `Moreau, Ada` is a whole name, whatever it is called.
+        let whole = columns[called].values.iter().filter(|v| v.contains(", ")).count();
+        let role = match roles.get(Role::Full).or(roles.get(Role::Last)) {
+            None if whole * 2 > columns[called].filled => Role::Full,
+            _ => Role::First,
+        };
+        roles.columns.insert(role, called);
     }
     by_values(columns, &mut roles, &mut used, headless);
     find_key(columns, &mut roles, headless);
@@ -348,7 +354,7 @@ fn names_by_email(columns: &[Seen], roles: &mut Roles, used: &mut HashSet<usize>
 fn find_key(columns: &[Seen], roles: &mut Roles, headless: bool) {
     if let Some(at) = roles.get(Role::Key) {
         let column = &columns[at];
-        if column.filled == 0 || column.uniqueness() > 0.5 {
+        if column.filled == 0 || column.uniqueness() > 0.5 || repeats_people(columns, roles, at) {
             return;
         }
         roles.columns.remove(&Role::Key);
@@ -373,6 +379,24 @@ fn find_key(columns: &[Seen], roles: &mut Roles, headless: bool) {
     {
         roles.columns.insert(Role::Key, at);
     }
+}
+
+/// Whether each value of a key column goes with one address, so that people, not mistakes, have several rows.
+fn repeats_people(columns: &[Seen], roles: &Roles, key: usize) -> bool {
+    let Some(email) = roles.get(Role::Email).or(roles.get(Role::Login)) else { return false };
+    if columns[key].coverage() < 0.9 {
+        return false;
+    }
+    let mut addresses: HashMap<&str, &str> = HashMap::new();
+    let (mut same, mut other) = (0, 0);
+    for (key, address) in columns[key].values.iter().zip(&columns[email].values) {
+        match addresses.insert(key, address) {
+            None => {}
+            Some(before) if before == address => same += 1,
+            Some(_) => other += 1,
+        }
+    }
+    same > 0 && other * 20 <= same
 }
 
 /// The manager column is the one whose values are other people's keys, addresses or names.

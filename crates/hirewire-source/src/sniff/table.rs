@@ -45,8 +45,8 @@ pub(crate) fn read_table(
             }
             Certainty::Valid | Certainty::Configured => ("every byte fits", true),
         };
-        config.encoding = Some(facts.encoding.name().to_ascii_lowercase());
-        guesses.push(Guess::new("encoding", facts.encoding.name(), why, sure));
+        config.encoding = Some(facts.charset.name().into_owned());
+        guesses.push(Guess::new("encoding", facts.charset.name(), why, sure));
     }
     match facts.format {
         Format::Json => json_table(&facts, config, guesses),
@@ -226,7 +226,7 @@ fn raw_lines(facts: &Facts, quote: Option<u8>) -> Result<Lines, SourceError> {
     let fail = |source| SourceError::Read { path: facts.path.display().to_string(), source };
     let input = File::open(&facts.path).map_err(fail)?;
     let dialect = Dialect { quote, ..facts.dialect.clone() };
-    let mut reader = DelimitedReader::new(TextStream::new(Box::new(input), facts.encoding), dialect);
+    let mut reader = DelimitedReader::new(TextStream::new(Box::new(input), facts.charset), dialect);
     let (mut lines, mut bytes, mut total) = (Vec::new(), 0, 0);
     while let Some(found) = reader.next().map_err(fail)? {
         total += 1;
@@ -557,11 +557,11 @@ fn json_table(
         &mut head,
     )
     .map_err(fail)?;
-    let (text, _) = facts.encoding.decode_with_bom_removal(&head);
+    let text = facts.charset.decode(&head);
     let paths = array_paths(&text);
     let mut best: (usize, Option<String>) = (0, None);
     for path in paths {
-        let stream = TextStream::new(Box::new(File::open(&facts.path).map_err(fail)?), facts.encoding);
+        let stream = TextStream::new(Box::new(File::open(&facts.path).map_err(fail)?), facts.charset);
         let mut reader = JsonReader::new(stream, Some(&path));
         let (mut fields, mut count) = (0, 0);
         while count < 200 && reader.next().map_err(fail)?.is_some() {

@@ -154,7 +154,7 @@ const WORDS: &[(Role, &str)] = &[
          rehiredate mostrecenthiredate eintrittsdatum eintritt =begda beginndatum dienstbeginn =beginn vertragsbeginn einstellungsdatum \
          dateentree datedentree dateembauche datedembauche dateanciennet datedebut dateiniciocontrato fechaingreso fechadeingreso \
          fechaalta fechadealta fechainicio fechacontratacion fechadecontratacion dataassunzione datadiassunzione datainizio dataadmissao datadeadmissao \
-         dataadmissao datainicio indiensttreding datumindienst ingangsdatum startdatum datazatrudnienia datarozpoczecia anstallningsdatum \
+         dataadmissao datainicio =indienst indiensttreding datumindienst ingangsdatum startdatum datazatrudnienia datarozpoczecia anstallningsdatum \
          anstallningsdag startdag ansettelsesdato ansattdato ansaettelsesdato tiltraedelsesdato tiltredelsesdato alkamispaiva aloituspaiva datumnastupu \
          nastup admissao assunzione contratacion embauche =startdt =hiredt =hiredon joindt belepes =hired =start =joined =entry entrydate startofemployment effectivestart contractstart validfrom \
          datejoined dateengaged dateappointed appointmentdate commencementdate startingdate employmentdate engagementdate joinedon startedon =doj \
@@ -425,6 +425,7 @@ mod tests {
             ("Position Start Date", Role::Hire),
             ("Data di assunzione", Role::Hire),
             ("Uit dienst", Role::Termination),
+            ("In dienst", Role::Hire),
             ("Last Day of Work", Role::Termination),
             ("Ersteintritt", Role::OriginalHire),
             ("Kostenstelle", Role::CostCenter),

@@ -295,7 +295,8 @@ fn archive_and_reject() {
     };
     let export = Export::open(&config, folder.path()).unwrap();
     let scan = export.scan(&Fingerprints::new(1), date(2025, 3, 4)).unwrap();
-    export.finish(&scan.rejects, "20250304T060000Z").unwrap();
+    export.keep_rejected(&scan.rejects, "20250304T060000Z").unwrap();
+    export.archive("20250304T060000Z").unwrap();
     let errors =
         std::fs::read_to_string(folder.path().join("reject/people.20250304T060000Z.errors.csv")).unwrap();
     assert_eq!(

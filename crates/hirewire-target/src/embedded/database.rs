@@ -120,7 +120,10 @@ impl EmbeddedDirectory {
             Some(connection) => connection,
             None => open_reader(path)?,
         };
+        // One transaction: what the statements see fits together, and the file is locked once instead of once a statement.
+        connection.prepare_cached("BEGIN")?.execute([])?;
         let result = work(&connection);
+        connection.prepare_cached("COMMIT")?.execute([])?;
         let mut idle = lock(idle);
         if idle.len() < KEPT {
             idle.push(connection);

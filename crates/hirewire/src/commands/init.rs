@@ -180,8 +180,22 @@ fn render(folder: &Path, title: &str, proposal: &Proposal, template: Template) -
         }
     }
     source(&mut out, &proposal.config);
+    unread(&mut out, &proposal.names);
     job_and_target(&mut out, template);
     out
+}
+
+/// Names the columns that no setting reads: one of them may be what somebody misses.
+fn unread(out: &mut String, names: &[String]) {
+    let is_read = |name: &String| out.contains(&format!("[{name}]")) || out.contains(&format!("\"{name}\""));
+    let unread: Vec<String> = names
+        .iter()
+        .filter(|name| !name.is_empty() && !is_read(name))
+        .map(|name| name.chars().filter(|c| !c.is_control()).collect())
+        .collect();
+    if !unread.is_empty() {
+        let _ = writeln!(out, "# Read by nothing so far: {}", unread.join(" · "));
+    }
 }
 
 fn put(out: &mut String, comment: &str, key: &str, value: impl Into<toml::Value>) {

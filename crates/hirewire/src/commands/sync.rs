@@ -8,10 +8,11 @@ use hirewire_job::{
     CycleReport, Feed as Inbox, JobError, Listing, PlanDocument, RunOptions, Safety, standing,
 };
 use hirewire_source::Reject;
-use hirewire_store::{CycleKind, Pickup};
+use hirewire_store::CycleKind;
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 
+use crate::archive;
 use crate::cli::{Global, Output, SyncArgs};
 use crate::commands::plan;
 use crate::context::{Context, OpenJob};
@@ -88,8 +89,8 @@ pub(crate) fn run(global: &Global, arguments: &SyncArgs, printer: &mut Printer) 
                 document.warnings.extend(feed.warnings.iter().cloned());
                 let all: Vec<Reject> = feed.scan.rejects.iter().chain(rejects).cloned().collect();
                 remember_columns(&context, feed)?;
-                remember_files(&context, feed, now)?;
-                feed.export.finish(&all, &stamp(now))?;
+                feed.export.keep_rejected(&all, &stamp(now))?;
+                archive::put_away(&context, name, feed, now)?;
             }
             document.people.sort_by(|a, b| a.anchor.cmp(&b.anchor));
             let report_held = report.held > 0;
@@ -287,29 +288,18 @@ fn refuse(feed: &Feed<'_>, now: Timestamp) -> Result<(), Report> {
     Ok(())
 }
 
-/// Notes the content of files that came from a folder, so that it is taken once, whatever the files are called.
-fn remember_files(context: &Context, feed: &Feed<'_>, now: Timestamp) -> Result<(), Report> {
-    for (path, content_hash) in &feed.batch.fresh {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let size = std::fs::metadata(path).map_or(0, |m| m.len());
-        let (source, content_hash) = (feed.fingerprint_name.clone(), *content_hash);
-        context.store.record_pickup(Pickup { source, name, content_hash, size, picked: now })?;
-    }
-    Ok(())
-}
-
 /// Notes which columns the export had, so that the next run can tell a new one.
 fn remember_columns(context: &Context, feed: &Feed<'_>) -> Result<(), Report> {
     if feed.known.columns() == feed.scan.columns {
         return Ok(());
     }
-    let mut known = hirewire_job::fingerprints(&context.store, &feed.fingerprint_name)?;
-    known.set_columns(feed.scan.columns.clone());
-    Ok(hirewire_job::keep_fingerprints(&context.store, &feed.fingerprint_name, &known)?)
+    // The columns of the newest segment count.
+    let segment = feed.known.with_columns(feed.scan.columns.clone()).segment(&[]);
+    Ok(context.store.append_fingerprints(&feed.fingerprint_name, segment)?)
 }
 
 /// Part of the names of files that are put away.
-fn stamp(now: Timestamp) -> String {
+pub(crate) fn stamp(now: Timestamp) -> String {
     now.strftime("%Y%m%dT%H%M%SZ").to_string()
 }
 

@@ -1,4 +1,6 @@
 //! Exports that are not what they should be: nothing is applied, and the message says what to do.
+use serde_json::Value;
+
 use crate::hirewire::{Home, text};
 
 const HEADER: &str = "Employee Number,First Name,Last Name,Work Email,Status,Hire Date\n";
@@ -91,4 +93,118 @@ fn a_mistake_in_the_project_file_names_its_place() {
     assert_eq!(output.status.code(), Some(1));
     let said = text(&output);
     assert!(said.contains("hirewire.toml:") && said.contains("did you mean `delimiter`?"), "{said}");
+}
+
+/// A code page of DOS is found by the words it makes, and may be declared.
+#[test]
+fn names_in_a_code_page_of_dos_arrive_as_they_are() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let export = folder.path().join("mitarbeiter.csv");
+    let bytes = b"Personalnummer;Vorname;Nachname;E-Mail;Status\r\n\
+        0001;J\x81rgen;Gr\x94\xe1ler;j.groessler@contoso.com;aktiv\r\n\
+        0002;Bj\x9brn;\x99hring;b.oehring@contoso.com;aktiv\r\n\
+        0003;Ren\x82;K\x84stner;r.kaestner@contoso.com;aktiv\r\n";
+    std::fs::write(&export, bytes).expect("the export");
+    let home = Home::from_export(&export);
+    let names = |home: &Home| {
+        let mut names: Vec<String> = home
+            .users()
+            .iter()
+            .map(|u| format!("{} {}", u["givenName"], u["surname"]).replace('"', ""))
+            .collect();
+        names.sort();
+        names
+    };
+    let expected = ["Bjørn Öhring", "Jürgen Größler", "René Kästner"];
+    let project = home.path().join("hirewire.toml");
+    let toml = std::fs::read_to_string(&project).expect("the project");
+    assert!(toml.contains("encoding = \"cp850\""), "{toml}");
+    let output = home.run(&["sync", "--yes"]);
+    assert!(output.status.success(), "{}", text(&output));
+    assert_eq!(names(&home), expected);
+
+    // Without the setting it is found and said; with one that is plainly wrong the setting counts.
+    std::fs::write(&project, toml.replace("encoding = \"cp850\"\n", "")).expect("the project");
+    let output = home.run(&["plan"]);
+    assert!(text(&output).contains("cp850"), "{}", text(&output));
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    std::fs::write(&project, toml.replace("cp850", "IBM437")).expect("the project");
+    let (code, plan) = home.json(&["plan"]);
+    assert_eq!(
+        (code, &plan["people"][0]["anchor"]),
+        (2, &serde_json::json!("0002")),
+        "ø is ¢ in 437: {plan}"
+    );
+}
+
+/// A column of an export that no standard attribute fits: through a custom extension into the directory, with its lineage.
+#[test]
+fn a_custom_extension_goes_from_the_column_to_the_directory_and_the_log() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let export = folder.path().join("people.csv");
+    let day = |badge: &str| {
+        format!(
+            "{}00001,Ada,Moreau,a1@contoso.com,Active,2020-01-15,{badge}\n",
+            HEADER.replace('\n', ",Badge No\n")
+        )
+    };
+    std::fs::write(&export, day("B-77")).expect("the export");
+    let home = Home::from_export(&export);
+    let name = "urn:contoso:params:scim:schemas:extension:badge:1.0:User:number";
+    let project = home.path().join("hirewire.toml");
+    let toml = std::fs::read_to_string(&project).expect("the project");
+    assert!(toml.contains("Badge No"), "init names the columns that it did not map: {toml}");
+    let (before, after) = toml.split_once(".columns]\n").expect("a column map");
+    let toml = format!("{before}.columns]\n\"{name}\" = \"[Badge No]\"\n{after}");
+    std::fs::write(&project, toml).expect("the project");
+    let schema = home.path().join("schemas/directory.json");
+    let mut document: Value =
+        serde_json::from_slice(&std::fs::read(&schema).expect("the schema")).expect("JSON");
+    let mappings =
+        document["synchronizationRules"][0]["objectMappings"][0]["attributeMappings"].as_array_mut();
+    let mappings = mappings.expect("mappings");
+    let mut mapping = mappings[0].clone();
+    mapping["matchingPriority"] = 0.into();
+    mapping["targetAttributeName"] = "extensionAttribute1".into();
+    mapping["source"]["name"] = name.into();
+    mapping["source"]["expression"] = format!("[{name}]").into();
+    mappings.push(mapping);
+    let attributes =
+        document["directories"][0]["objects"][0]["attributes"].as_array_mut().expect("attributes");
+    let mut attribute = attributes.iter().find(|a| a["name"] == "displayName").expect("displayName").clone();
+    attribute["name"] = name.into();
+    attributes.push(attribute);
+    std::fs::write(&schema, document.to_string()).expect("the schema");
+
+    let bulk = home.run(&["bulk"]);
+    let request: Value = serde_json::from_slice(&bulk.stdout).expect("one request");
+    let data = &request["Operations"][0]["data"];
+    let extension = "urn:contoso:params:scim:schemas:extension:badge:1.0:User";
+    assert_eq!(data[extension]["number"], "B-77", "{request}");
+    assert!(data["schemas"].as_array().expect("schemas").contains(&extension.into()), "{request}");
+
+    let output = home.run(&["sync", "--yes"]);
+    assert!(output.status.success(), "{}", text(&output));
+    let found = |home: &Home| home.users()[0]["extensionAttribute1"].clone();
+    assert_eq!(found(&home), "B-77");
+    std::fs::write(&export, day("B-78")).expect("the export");
+    let (_, plan) = home.json(&["plan"]);
+    let change = &plan["people"][0]["changes"][0];
+    assert_eq!(
+        (&change["attribute"], &change["old"], &change["new"]),
+        (&"extensionAttribute1".into(), &"B-77".into(), &"B-78".into()),
+        "{plan}"
+    );
+    assert!(change["mapping"].as_str().is_some_and(|m| m.contains(name)), "{plan}");
+    let output = home.run(&["sync", "--yes"]);
+    assert!(output.status.success(), "{}", text(&output));
+    assert_eq!(found(&home), "B-78");
+    let (_, logs) = home.json(&["logs", "--person", "00001"]);
+    let entry = logs["value"][0].to_string();
+    assert!(
+        entry.contains("extensionAttribute1") && entry.contains("B-78") && entry.contains(extension),
+        "{entry}"
+    );
+    let explained = text(&home.run(&["explain", "00001"]));
+    assert!(explained.contains("extensionAttribute1") && explained.contains(name), "{explained}");
 }

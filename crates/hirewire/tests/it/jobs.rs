@@ -327,3 +327,32 @@ fn the_service_holds_what_is_too_much_and_a_dead_target_stops_no_other_job() {
     }
     assert_eq!(service.get("/readyz")["status"], "ready");
 }
+
+/// The first job does not take the second one's export away, whether both run together, one after the other, or by content.
+#[test]
+fn an_export_is_archived_when_the_last_job_has_taken_it() {
+    for pattern in ["hr/people.csv", "hr/*.csv"] {
+        let home = home(PEOPLE);
+        edit(&home, |toml| {
+            toml.replace(
+                "files = \"hr/people.csv\"",
+                &format!("files = \"{pattern}\"\narchive = \"archive\""),
+            ) + "\n[job.copy]\nschema = \"schemas/directory.json\"\ntarget = \"copy\"\n[target.copy]\nkind = \"embedded\"\n"
+        });
+        let count = |job: &str| home.json(&["users", "--job", job]).1["count"].clone();
+        let export = home.path().join("hr/people.csv");
+        synced(&home, &["--job", "directory"]);
+        assert_eq!((count("directory"), count("copy")), (json!(2), json!(0)), "{pattern}");
+        assert!(export.is_file(), "{pattern}: the other job has not taken it");
+        synced(&home, &["--job", "copy"]);
+        assert_eq!((count("copy"), export.is_file()), (json!(2), false), "{pattern}");
+        // The next day in one command, with the content of an earlier day's first half.
+        let next = PEOPLE.to_owned() + "00003,Max,Stein,max@contoso.com,Sales,3,Active\n";
+        std::fs::write(&export, &next).expect("the export");
+        synced(&home, &[]);
+        assert_eq!((count("directory"), count("copy")), (json!(3), json!(3)), "{pattern}");
+        assert!(!export.is_file(), "{pattern}: both have taken it");
+        let archived = std::fs::read_dir(home.path().join("archive")).expect("the archive").count();
+        assert_eq!(archived, 2, "{pattern}");
+    }
+}
