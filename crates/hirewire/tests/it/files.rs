@@ -200,11 +200,12 @@ fn a_custom_extension_goes_from_the_column_to_the_directory_and_the_log() {
     assert!(output.status.success(), "{}", text(&output));
     assert_eq!(found(&home), "B-78");
     let (_, logs) = home.json(&["logs", "--person", "00001"]);
-    let entry = logs["value"][0].to_string();
-    assert!(
-        entry.contains("extensionAttribute1") && entry.contains("B-78") && entry.contains(extension),
-        "{entry}"
-    );
+    let received = &logs["value"][0]["provisioningSteps"][0]["details"];
+    // Names of details hold no dots and colons (spec/inbound-api.md §8).
+    assert_eq!(received["urncontosoparamsscimschemasextensionbadge10Usernumber"], "B-78", "{logs}");
+    let written = logs["value"][0]["modifiedProperties"].as_array().expect("properties");
+    let badge = written.iter().find(|property| property["displayName"] == "extensionAttribute1");
+    assert_eq!(badge.map(|property| &property["newValue"]), Some(&"B-78".into()), "{logs}");
     let explained = text(&home.run(&["explain", "00001"]));
     assert!(explained.contains("extensionAttribute1") && explained.contains(name), "{explained}");
 }
